@@ -1,0 +1,218 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import { LimnError } from '../protocol/errors.ts'
+
+export const KEY_SCOPES = ['write', 'read', 'admin'] as const
+export type KeyScope = (typeof KEY_SCOPES)[number]
+
+/** What is known of a key; its text is not among it. */
+export interface KeyEntry {
+  readonly id: string
+  readonly name: string
+  readonly scope: KeyScope
+  /** ISO 8601. */
+  readonly created: string
+}
+
+export interface NewKey {
+  readonly name: string
+  readonly scope: KeyScope
+  /** A text chosen by the operator; a random one is made when it is left out. */
+  readonly text?: string | undefined
+}
+
+export interface CreatedKey {
+  readonly entry: KeyEntry
+  /** To be shown once; only its hash is stored. */
+  readonly text: string
+}
+
+/** Texts for the first start, by scope. */
+export type BootstrapTexts = Readonly<Partial<Record<KeyScope, string>>>
+
+interface StoredKey extends KeyEntry {
+  /** SHA-256 of the text, in hex. */
+  readonly hash: string
+}
+
+const KeyFile = Compile(
+  Type.Object({
+    version: Type.Literal(1),
+    keys: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        name: Type.String(),
+        scope: Type.Union([Type.Literal('write'), Type.Literal('read'), Type.Literal('admin')]),
+        created: Type.String(),
+        hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+      }),
+    ),
+  }),
+)
+
+const KEY_BYTES = 24
+const KEY_TEXT_MIN = 8
+export const KEY_TEXT_MAX = 256
+const KEYS_MAX = 1_000
+const VERIFIED_MAX = 10_000
+const RELOAD_CHECK_MS = 1_000
+
+/**
+ * The keys of one data directory. Owns `<data>/keys.json`; another process may rewrite that file
+ * (`limn keys`), which is noticed within a second. A file that turns unreadable while the server
+ * runs leaves the keys as they were, so that a half-edited file locks nobody out.
+ */
+export class KeyRing {
+  readonly #path: string
+  #keys: StoredKey[] = []
+  #verified = new Map<string, StoredKey>()
+  #modified = -1
+  #checkedAt = Number.NEGATIVE_INFINITY
+
+  /** Throws `ERR_KEYS_FILE` when the file exists and is not a key file. */
+  constructor(path: string) {
+    this.#path = path
+    this.#load()
+  }
+
+  /** The key with this text when its scope allows `scope` (admin allows all), else null. */
+  verify(text: string, scope: KeyScope): KeyEntry | null {
+    const key = this.#find(text)
+    return key !== null && (key.scope === scope || key.scope === 'admin') ? key : null
+  }
+
+  /** Whether any key has this text: tells a wrong key from one with too small a scope. */
+  knows(text: string): boolean {
+    return this.#find(text) !== null
+  }
+
+  list(): KeyEntry[] {
+    this.#load()
+    return this.#keys.map(({ id, name, scope, created }) => ({ id, name, scope, created }))
+  }
+
+  /** Throws `ERR_KEYS_TEXT` for a chosen text that is too short, too long or taken. */
+  create(key: NewKey): CreatedKey {
+    this.#load()
+    const text = key.text ?? `limn_${key.scope}_${randomBytes(KEY_BYTES).toString('base64url')}`
+    this.#checkText(text)
+    const stored: StoredKey = {
+      id: randomBytes(4).toString('hex'),
+      name: key.name,
+      scope: key.scope,
+      created: new Date().toISOString(),
+      hash: hashOf(text).toString('hex'),
+    }
+    this.#save([...this.#keys, stored])
+    const { hash: _hash, ...entry } = stored
+    return { entry, text }
+  }
+
+  /** False when no key has this id. */
+  revoke(id: string): boolean {
+    this.#load()
+    const kept = this.#keys.filter((key) => key.id !== id)
+    if (kept.length === this.#keys.length) return false
+    this.#save(kept)
+    return true
+  }
+
+  /**
+   * At the first start (no key yet) makes one key of each scope, with the given texts where there
+   * are any. Later only adds given texts that are unknown. Returns those whose text was made here,
+   * to be printed once.
+   */
+  bootstrap(texts: BootstrapTexts): CreatedKey[] {
+    const first = this.#keys.length === 0
+    const made: CreatedKey[] = []
+    for (const scope of KEY_SCOPES) {
+      const text = texts[scope]
+      if (text === undefined && !first) continue
+      if (text !== undefined && this.knows(text)) continue
+      const created = this.create({ name: 'bootstrap', scope, text })
+      if (text === undefined) made.push(created)
+    }
+    return made
+  }
+
+  #find(text: string): StoredKey | null {
+    this.#reloadIfChanged()
+    const known = this.#verified.get(text)
+    if (known !== undefined) return known
+    if (text.length === 0 || text.length > KEY_TEXT_MAX) return null
+    const hash = hashOf(text)
+    let found: StoredKey | null = null
+    for (const key of this.#keys) {
+      if (timingSafeEqual(hash, Buffer.from(key.hash, 'hex'))) found = key
+    }
+    if (found !== null && this.#verified.size < VERIFIED_MAX) this.#verified.set(text, found)
+    return found
+  }
+
+  #reloadIfChanged(): void {
+    const now = performance.now()
+    if (now - this.#checkedAt < RELOAD_CHECK_MS) return
+    this.#checkedAt = now
+    try {
+      this.#load()
+    } catch (error) {
+      if (!(error instanceof LimnError)) throw error
+    }
+  }
+
+  #load(): void {
+    const modified = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? -1
+    if (modified === this.#modified) return
+    this.#keys = modified === -1 ? [] : readKeys(this.#path)
+    this.#modified = modified
+    this.#verified = new Map()
+  }
+
+  #save(keys: StoredKey[]): void {
+    if (keys.length > KEYS_MAX) {
+      throw new LimnError('ERR_KEYS_LIMIT', `There are ${KEYS_MAX} keys already; revoke some first`)
+    }
+    mkdirSync(dirname(this.#path), { recursive: true })
+    const temporary = `${this.#path}.${process.pid}.tmp`
+    writeFileSync(temporary, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`, { mode: 0o600 })
+    renameSync(temporary, this.#path)
+    this.#modified = statSync(this.#path).mtimeMs
+    this.#keys = keys
+    this.#verified = new Map()
+  }
+
+  #checkText(text: string): void {
+    if (text.length < KEY_TEXT_MIN || text.length > KEY_TEXT_MAX || !/^[\x21-\x7e]+$/.test(text)) {
+      throw new LimnError(
+        'ERR_KEYS_TEXT',
+        `A key has ${KEY_TEXT_MIN} to ${KEY_TEXT_MAX} printable ASCII characters without spaces`,
+      )
+    }
+    if (text.includes(':') || text.includes('"') || text.includes('\\')) {
+      throw new LimnError('ERR_KEYS_TEXT', 'A key must not contain a colon, a quote or a backslash')
+    }
+    if (this.knows(text)) throw new LimnError('ERR_KEYS_TEXT', 'A key with this text exists already')
+  }
+}
+
+function hashOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function readKeys(path: string): StoredKey[] {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new LimnError('ERR_KEYS_FILE', `${path} cannot be read as JSON`, { cause })
+  }
+  if (KeyFile.Check(parsed)) return parsed.keys
+  const [first] = KeyFile.Errors(parsed)
+  throw new LimnError(
+    'ERR_KEYS_FILE',
+    `${path} is not a key file: ${first?.instancePath ?? ''} ${first?.message ?? ''}`,
+  )
+}

@@ -1,0 +1,294 @@
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import { LimnError } from '../protocol/errors.ts'
+import {
+  isRefusal,
+  type HeaderList,
+  type HttpExchange,
+  type OwnedBytes,
+  type RequestHead,
+  type ServerSocket,
+  type SocketListener,
+  type Transport,
+  type TransportOptions,
+  type UpgradeRefusal,
+} from './transport.ts'
+
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const SOCKET_IDLE_MS = 60_000
+const CLOSE_HANDSHAKE_MS = 2_000
+
+export function createNodeTransport(options: TransportOptions): Transport {
+  return new NodeTransport(options)
+}
+
+/** Owns the server, its WebSockets and the count of requests without an answer. */
+class NodeTransport implements Transport {
+  readonly kind = 'node'
+  readonly #options: TransportOptions
+  readonly #server: Server
+  readonly #webSockets: WebSocketServer
+  readonly #sockets = new Set<NodeSocket>()
+  #pinger: NodeJS.Timeout | null = null
+  #draining = false
+
+  constructor(options: TransportOptions) {
+    this.#options = options
+    this.#server = createServer({
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      noDelay: true,
+    })
+    this.#server.timeout = SOCKET_IDLE_MS
+    this.#webSockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: options.frameBytesMax,
+      perMessageDeflate: false,
+      clientTracking: false,
+    })
+    this.#server.on('request', (request, response) => this.#request(request, response))
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    this.#server.on('clientError', (_error, socket) => refuseBadRequest(socket))
+  }
+
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const failed = (cause: Error): void => {
+        reject(new LimnError('ERR_LISTEN', `Cannot listen on ${host}:${port}: ${cause.message}`, { cause }))
+      }
+      this.#server.once('error', failed)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', failed)
+        const periodMs = (this.#options.idleTimeoutSeconds * 1000) / 2
+        this.#pinger = setInterval(() => this.#pingIdle(), periodMs)
+        this.#pinger.unref()
+        resolve((this.#server.address() as AddressInfo).port)
+      })
+    })
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    for (const socket of this.#sockets) socket.close(1001, 'the server is stopping')
+    const idle = setInterval(() => this.#server.closeIdleConnections(), 20)
+    const timer = setTimeout(() => this.#cut(), timeoutMs)
+    await closed
+    clearTimeout(timer)
+    clearInterval(idle)
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    if (this.#pinger !== null) clearInterval(this.#pinger)
+    this.#cut()
+    if (!this.#server.listening) return
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+  }
+
+  #cut(): void {
+    for (const socket of this.#sockets) socket.terminate()
+    this.#server.closeAllConnections()
+  }
+
+  #request(request: IncomingMessage, response: ServerResponse): void {
+    const exchange = new NodeExchange(request, response, () => this.#draining)
+    try {
+      this.#options.handler.request(exchange)
+    } catch (error) {
+      this.#options.failed(error)
+      exchange.respond(500, [], '')
+    }
+  }
+
+  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    stream.on('error', () => stream.destroy())
+    const decision = this.#decide(request)
+    if (isRefusal(decision)) return refuse(stream, decision)
+    this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+      const socket = new NodeSocket(webSocket, this.#options.socketBufferBytesMax)
+      this.#sockets.add(socket)
+      webSocket.on('message', (data, binary) => this.#message(decision, data, binary))
+      webSocket.on('close', () => {
+        this.#sockets.delete(socket)
+        decision.closed()
+      })
+      decision.opened(socket)
+    })
+  }
+
+  #decide(request: IncomingMessage): SocketListener | UpgradeRefusal {
+    if (this.#draining) return { status: 503, headers: [], body: '' }
+    try {
+      return this.#options.handler.upgrade(new NodeHead(request))
+    } catch (error) {
+      this.#options.failed(error)
+      return { status: 500, headers: [], body: '' }
+    }
+  }
+
+  #message(listener: SocketListener, data: RawData, binary: boolean): void {
+    try {
+      listener.message(ownedCopy(data), binary)
+    } catch (error) {
+      this.#options.failed(error)
+    }
+  }
+
+  #pingIdle(): void {
+    for (const socket of this.#sockets) socket.pingOrTerminate()
+  }
+}
+
+class NodeHead implements RequestHead {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly #headers: IncomingMessage['headers']
+
+  constructor(request: IncomingMessage) {
+    const url = request.url ?? '/'
+    const mark = url.indexOf('?')
+    this.method = request.method ?? 'GET'
+    this.path = mark < 0 ? url : url.slice(0, mark)
+    this.query = mark < 0 ? '' : url.slice(mark + 1)
+    this.#headers = request.headers
+  }
+
+  header(name: string): string {
+    const value = this.#headers[name]
+    return typeof value === 'string' ? value : (value?.join(', ') ?? '')
+  }
+}
+
+class NodeExchange extends NodeHead implements HttpExchange {
+  aborted = false
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #draining: () => boolean
+  #answered = false
+
+  constructor(request: IncomingMessage, response: ServerResponse, draining: () => boolean) {
+    super(request)
+    this.#request = request
+    this.#response = response
+    this.#draining = draining
+    request.on('error', () => this.#abort())
+    response.on('error', () => this.#abort())
+    response.on('close', () => this.#abort())
+  }
+
+  readBody(bytesMax: number, done: (body: OwnedBytes | null) => void): void {
+    if (Number(this.header('content-length')) > bytesMax) return done(null)
+    const chunks: Buffer[] = []
+    let bytes = 0
+    this.#request.on('data', (chunk: Buffer) => {
+      if (bytes > bytesMax) return
+      bytes += chunk.byteLength
+      if (bytes <= bytesMax) chunks.push(chunk)
+      else done(null)
+    })
+    this.#request.on('end', () => {
+      if (bytes <= bytesMax && !this.aborted) done(joined(chunks, bytes))
+    })
+  }
+
+  respond(status: number, headers: HeaderList, body: string | Uint8Array): void {
+    if (this.#answered || this.aborted) return
+    this.#answered = true
+    const response = this.#response
+    response.statusCode = status
+    for (let i = 0; i + 1 < headers.length; i += 2) response.setHeader(headers[i] ?? '', headers[i + 1] ?? '')
+    if (status !== 204) response.setHeader('content-length', Buffer.byteLength(body))
+    if (this.#draining() || !this.#request.complete) response.setHeader('connection', 'close')
+    response.end(body)
+    if (!this.#request.complete) this.#request.resume()
+  }
+
+  #abort(): void {
+    if (!this.#answered) this.aborted = true
+  }
+}
+
+class NodeSocket implements ServerSocket {
+  open = true
+  readonly #webSocket: WebSocket
+  readonly #bufferBytesMax: number
+  #heard = true
+
+  constructor(webSocket: WebSocket, bufferBytesMax: number) {
+    this.#webSocket = webSocket
+    this.#bufferBytesMax = bufferBytesMax
+    webSocket.on('close', () => (this.open = false))
+    webSocket.on('error', () => (this.open = false))
+    webSocket.on('pong', () => (this.#heard = true))
+    webSocket.on('message', () => (this.#heard = true))
+  }
+
+  get bufferedBytes(): number {
+    return this.#webSocket.bufferedAmount
+  }
+
+  send(texts: readonly string[]): void {
+    for (const text of texts) {
+      if (!this.open) return
+      if (this.bufferedBytes + text.length > this.#bufferBytesMax) return this.terminate()
+      this.#webSocket.send(text)
+    }
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.open) return
+    this.open = false
+    this.#webSocket.close(code, reason)
+    setTimeout(() => this.#webSocket.terminate(), CLOSE_HANDSHAKE_MS).unref()
+  }
+
+  terminate(): void {
+    this.open = false
+    this.#webSocket.terminate()
+  }
+
+  pingOrTerminate(): void {
+    if (!this.#heard) return this.terminate()
+    this.#heard = false
+    if (this.open) this.#webSocket.ping()
+  }
+}
+
+function joined(chunks: readonly Buffer[], bytes: number): OwnedBytes {
+  const body = new Uint8Array(bytes)
+  let offset = 0
+  for (const chunk of chunks) {
+    body.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return body
+}
+
+function ownedCopy(data: RawData): OwnedBytes {
+  if (Array.isArray(data)) return joined(data, data.reduce((sum, part) => sum + part.byteLength, 0))
+  return new Uint8Array(data instanceof ArrayBuffer ? data.slice(0) : data)
+}
+
+function refuse(stream: Duplex, refusal: UpgradeRefusal): void {
+  let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\n`
+  const { headers, body } = refusal
+  for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+  stream.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+}
+
+function refuseBadRequest(stream: Duplex): void {
+  if (stream.writable) stream.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
+  else stream.destroy()
+}
