@@ -33,7 +33,30 @@
 
 export const RECORD_HEADER_BYTES = 72
 
-export const RECORD_KIND = { event: 1, timer: 2, forward: 3, forwardConfirmed: 4 } as const
+/**
+ * - `event`: a fact from a collector
+ * - `timer`: due instants up to its event time were fired for a silent shopper
+ * - `forward`: the profile moved to the key in `name` (`user:…`); `message` is empty
+ * - `forwardConfirmed`: the target of the forward holds the history durably
+ * - `import`: ends a run of `imported` records; the profile is folded again with them. `name` is the
+ *   source key, `message` the JSON of {@link ImportNote}
+ */
+export const RECORD_KIND = {
+  event: 1,
+  timer: 2,
+  forward: 3,
+  forwardConfirmed: 4,
+  import: 5,
+} as const
+
+/** What an `import` record carries in its message. */
+export interface ImportNote {
+  /** Position of the source's forward record; makes the import idempotent. */
+  readonly source: string
+  /** Keys that had been joined to the source before, as `user:…` or `anonymous:…`. */
+  readonly links: readonly string[]
+}
+
 export const KEY_KIND = { user: 1, anonymous: 2 } as const
 export type KeyKind = (typeof KEY_KIND)[keyof typeof KEY_KIND]
 
@@ -44,8 +67,6 @@ export const RECORD_FLAG = {
   historical: 2,
   /** Moved here from another profile by a join; folded only when the profile is folded again. */
   imported: 4,
-  /** Completes a join: the profile's whole history is folded again, interleaved by arrival. */
-  join: 8,
 } as const
 
 export const MESSAGE_TYPES = ['track', 'identify', 'page', 'screen', 'group', 'alias'] as const
@@ -227,7 +248,7 @@ export class RecordWriter {
     this.view = new DataView(this.bytes.buffer)
   }
 
-  /** Appends one record and returns its byte offset. `keyHash` saves hashing the key twice. */
+  /** Appends one record and returns its byte offset. */
   append(fields: RecordFields): number {
     const start = this.length
     this.reserve(this.upperBound(fields))
@@ -300,6 +321,34 @@ export class RecordWriter {
     const at = this.length
     this.bytes.set(source.subarray(start, start + byteLength), at)
     this.length += byteLength
+    this.count++
+    return at
+  }
+
+  /**
+   * Appends the cursor's record under another key (a join moves it, a forward passes it on).
+   * `key` is UTF-8; `hash` its {@link hashKey}. `previousSequence` is cleared.
+   */
+  appendRekeyed(cursor: RecordCursor, kind: KeyKind, key: Uint8Array, hash: Hash64): number {
+    const tailStart = cursor.keyEnd
+    const tailEnd = cursor.contentEnd()
+    const headBytes = cursor.keyStart - cursor.offset
+    const length = headBytes + key.length + (tailEnd - tailStart)
+    const padded = (length + 7) & ~7
+    this.reserve(padded)
+    const at = this.length
+    const bytes = this.bytes
+    bytes.set(cursor.bytes.subarray(cursor.offset, cursor.keyStart), at)
+    bytes.set(key, at + headBytes)
+    bytes.set(cursor.bytes.subarray(tailStart, tailEnd), at + headBytes + key.length)
+    bytes.fill(0, at + length, at + padded)
+    this.view.setUint32(at, padded, true)
+    this.view.setFloat64(at + 24, -1, true)
+    this.view.setUint32(at + 32, hash.low, true)
+    this.view.setUint32(at + 36, hash.high, true)
+    bytes[at + 50] = kind
+    this.view.setUint16(at + 52, key.length, true)
+    this.length = at + padded
     this.count++
     return at
   }
@@ -512,6 +561,12 @@ export class RecordCursor {
       visit(price, quantity, id, idEnd, category, categoryEnd, brand, brandEnd)
       at = brandEnd
     }
+  }
+
+  /** End of the record's content, before padding. */
+  contentEnd(): number {
+    this.locateMessage()
+    return this.messageEnd
   }
 
   private readStrings(): void {

@@ -1,0 +1,429 @@
+import type { MessagePort } from 'node:worker_threads'
+import { performance } from 'node:perf_hooks'
+import { RecordCursor } from '../event/record.ts'
+import { ShardStore } from '../journal/shard-store.ts'
+import { loadModelVersion } from '../model/serving.ts'
+import { compileDefinition } from '../profile/compile.ts'
+import type { CompiledDefinition } from '../profile/compile.ts'
+import { DueIndex } from '../profile/due-index.ts'
+import { Fold } from '../profile/fold.ts'
+import { ProfileStore } from '../profile/store.ts'
+import { toErrorValue } from '../protocol/errors.ts'
+import type { IngestRequest, ShardStats } from '../protocol/shards.ts'
+import { Batch } from './batch.ts'
+import { Checkpointer } from './checkpointer.ts'
+import { DedupeWindow } from './dedupe.ts'
+import { Ingress } from './ingress.ts'
+import type { Part } from './ingress.ts'
+import { Joins } from './joins.ts'
+import { ShardLife } from './lifecycle.ts'
+import { Live } from './live.ts'
+import type { FromShard, PeerMessage, ShardOptions, ShardPort, ToShard } from './messages.ts'
+import { Peers } from './peers.ts'
+import { Predictor } from './predictor.ts'
+import { Queries } from './queries.ts'
+import { recover } from './recovery.ts'
+import type { RecoveryReport } from './recovery.ts'
+import { Replayer } from './replayer.ts'
+import type { HistoryRecord } from './replayer.ts'
+import { Timers } from './timers.ts'
+import { Turn } from './turn.ts'
+
+const TIMER_TICK_MS = 500
+/** Bytes of bodies decoded before a turn is ended, so that look-ups do not wait long. */
+const TURN_BODY_BYTES = 512 * 1024
+
+/**
+ * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.
+ *
+ * Everything happens in turns on one thread: {@link receive} only queues; a turn takes bodies, peers'
+ * records and queries in the order they came, ends with one group commit, and answers leave when it
+ * is durable. The mailbox is bounded by the client's admission. An unexpected error stops the shard
+ * (`failed`): it never goes on with wrong data and never acknowledges on hope.
+ */
+export class ShardActor {
+  private readonly options: ShardOptions
+  private readonly port: ShardPort
+  private readonly compiled: CompiledDefinition
+  private readonly profiles: ProfileStore
+  private readonly fold: Fold
+  private readonly store: ShardStore
+  private readonly replayer: Replayer
+  private readonly dedupe: DedupeWindow
+  private readonly predictor: Predictor
+  private readonly turn: Turn
+  private readonly joins: Joins
+  private readonly ingress: Ingress
+  private readonly queries: Queries
+  private readonly live: Live
+  private readonly peers: Peers
+  private readonly timers: Timers
+  private readonly life: ShardLife
+  private checkpointer: Checkpointer | null = null
+  private mailbox: ToShard[] = []
+  private peerMail: { from: number; message: PeerMessage }[] = []
+  private outbox: FromShard[] = []
+  private scheduled = false
+  private timerTick: NodeJS.Timeout | null = null
+  private checkpointTick: NodeJS.Timeout | null = null
+  private recovery: RecoveryReport | null = null
+  private turns = 0
+  private turnNanoseconds = 0
+  private applied = 0
+
+  constructor(options: ShardOptions, port: ShardPort) {
+    this.options = options
+    this.port = port
+    this.life = new ShardLife((state) => this.send({ type: 'state', state, detail: '' }))
+    this.compiled = compileDefinition(options.definition)
+    this.profiles = new ProfileStore(this.compiled)
+    this.fold = new Fold(this.compiled, this.profiles)
+    this.store = ShardStore.open(`${options.dataDir}/shard-${options.shard}`, {
+      shard: options.shard,
+      shardCount: options.shardCount,
+      schemaHash: this.compiled.schemaHash,
+      deadLettersMax: options.deadLettersMax,
+    })
+    const history = (last: number): Iterable<HistoryRecord> => this.store.history(last)
+    this.replayer = new Replayer(this.profiles, this.fold, history)
+    this.dedupe = new DedupeWindow({
+      hours: options.dedupeHours,
+      memoryBytesMax: options.dedupeBytesMax,
+      nowMs: Date.now(),
+    })
+    this.predictor = new Predictor(this.compiled, this.profiles)
+    this.live = new Live({
+      profiles: this.profiles,
+      predictor: this.predictor,
+      shard: options.shard,
+      push: (topic, body) => this.send({ type: 'live', topic, body }),
+    })
+    this.peers = new Peers((from, message) => this.receivePeer(from, message))
+    this.turn = new Turn(this.turnParts(), (error) => this.fail(error))
+    this.joins = new Joins(this.turn, history)
+    this.turn.joining = this.joins
+    this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
+    this.ingress = new Ingress(options, (letter) => this.store.putDeadLetter(letter))
+    this.queries = new Queries({
+      shard: options.shard,
+      shardCount: options.shardCount,
+      compiled: this.compiled,
+      profiles: this.profiles,
+      predictor: this.predictor,
+      history,
+      segmentCounts: () => this.profiles.segmentCounts(),
+      now: Date.now,
+      lastSequence: () => this.store.nextSequence - 1,
+    })
+    this.life.send('OPENED')
+  }
+
+  /** Recovers and goes live. Long on a large journal; reports progress as state details. */
+  start(): void {
+    try {
+      this.recovery = recover(
+        {
+          store: this.store,
+          profiles: this.profiles,
+          compiled: this.compiled,
+          replayer: this.replayer,
+          dedupe: this.dedupe,
+          dedupeHours: this.options.dedupeHours,
+        },
+        (detail) => this.report({ type: 'state', state: 'recovering', detail }),
+      )
+      this.fold.effects.clear()
+      this.checkpointer = new Checkpointer({
+        store: this.store,
+        profiles: this.profiles,
+        compiled: this.compiled,
+        replayer: this.replayer,
+        dictionaryEntries: this.recovery.dictionaryEntries,
+      })
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    this.life.send('RECOVERED')
+    this.startTicks()
+  }
+
+  /** Queues messages from the gateway's side; they are worked on in the next turn. */
+  receive(messages: readonly ToShard[]): void {
+    for (const message of messages) this.mailbox.push(message)
+    this.schedule()
+  }
+
+  private receivePeer(from: number, message: PeerMessage): void {
+    this.peerMail.push({ from, message })
+    this.schedule()
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    setImmediate(() => {
+      this.scheduled = false
+      this.runTurn()
+    })
+  }
+
+  private runTurn(): void {
+    if (this.life.state === 'failed' || this.life.state === 'stopped') return
+    const started = performance.now()
+    try {
+      this.takePeerMail()
+      this.takeMail()
+      this.endTurn()
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    this.turns++
+    this.turnNanoseconds += (performance.now() - started) * 1e6
+    if (this.mailbox.length > 0 || this.peerMail.length > 0) this.schedule()
+  }
+
+  private takePeerMail(): void {
+    const mail = this.peerMail
+    this.peerMail = []
+    for (const { from, message } of mail) {
+      if (message.type === 'applied') {
+        this.peers.settle(from, message)
+      } else if (message.type === 'import') {
+        const batch = new Batch(1, message.predict, (result) => this.peers.answer(from, message.id, result))
+        this.turn.addBatch(batch)
+        this.joins.receive(message, batch, 0)
+      } else {
+        const { bytes, count, stage, hops } = message
+        const batch = new Batch(count, message.predict, (result) => this.peers.answer(from, message.id, result))
+        this.turn.applyRecords(bytes, count, batch, stage, hops)
+      }
+    }
+  }
+
+  private takeMail(): void {
+    let bodyBytes = 0
+    let taken = 0
+    for (const message of this.mailbox) {
+      if (bodyBytes > TURN_BODY_BYTES) break
+      taken++
+      if (message.type === 'ingest') {
+        bodyBytes += message.request.body.length
+        this.ingest(message.id, message.request)
+      } else {
+        if (message.type === 'query') this.dispatchParts()
+        this.handle(message)
+      }
+    }
+    this.dispatchParts()
+    if (taken === this.mailbox.length) this.mailbox = []
+    else this.mailbox = this.mailbox.slice(taken)
+  }
+
+  private ingest(id: number, request: IngestRequest): void {
+    const alone = request.predict.length > 0
+    if (alone) this.dispatchParts()
+    this.ingress.decode(request, (reply) => this.send({ type: 'ingested', id, reply }))
+    if (alone) this.dispatchParts()
+    if (request.route === 'import') this.timers.pauseFor(Date.now())
+  }
+
+  private dispatchParts(): void {
+    for (const part of this.ingress.parts()) {
+      if (part.shard === this.options.shard) this.applyLocal(part)
+      else this.sendPart(part)
+    }
+  }
+
+  private applyLocal(part: Part): void {
+    const { writer, count } = part
+    const batch = new Batch(count, part.predict, part.done)
+    this.turn.applyRecords(writer.bytes.subarray(0, writer.length), count, batch, 'link', 0)
+    writer.truncate(0, 0)
+  }
+
+  private sendPart(part: Part): void {
+    const { count, predict } = part
+    const bytes = part.writer.take()
+    const message = { type: 'records', id: 0, bytes, count, predict, stage: 'link', hops: 0 } as const
+    this.peers.post(part.shard, message, part.done)
+  }
+
+  private handle(message: Exclude<ToShard, { type: 'ingest' }>): void {
+    switch (message.type) {
+      case 'query':
+        this.queries.answer(message.query, (reply) => this.send({ type: 'answered', id: message.id, reply }))
+        return
+      case 'stats':
+        this.send({ type: 'stats', id: message.id, stats: this.stats(), recent: this.live.takeRecent() })
+        return
+      case 'peer':
+        this.connect(message.shard, message.port)
+        return
+      case 'peerDown':
+        this.peers.down(message.shard)
+        return
+      case 'watch':
+        this.live.watch(message.topic, message.on)
+        return
+      case 'model':
+        this.finishWith(message.id, this.loadModel(message.name, message.directory))
+        return
+      case 'checkpoint':
+        this.finishWith(message.id, this.checkpoint())
+        return
+      case 'stop':
+        this.finishWith(message.id, this.stop())
+    }
+  }
+
+  private endTurn(): void {
+    this.turn.flush()
+    const effects = this.live.wantsEffects ? this.fold.effects.take() : []
+    this.fold.effects.clear()
+    this.live.flush(effects)
+    this.predictor.scoreWaiting()
+    this.deliver()
+  }
+
+  private send(message: FromShard): void {
+    this.outbox.push(message)
+    if (this.outbox.length === 1) queueMicrotask(() => this.deliver())
+  }
+
+  private report(message: FromShard): void {
+    this.port.post([message])
+  }
+
+  private deliver(): void {
+    if (this.outbox.length === 0) return
+    const messages = this.outbox
+    this.outbox = []
+    this.port.post(messages)
+  }
+
+  private connect(shard: number, port: MessagePort): void {
+    this.peers.connect(shard, port)
+    if (this.peers.size === this.options.shardCount - 1) {
+      this.joins.resendPending(this.replayer.pendingForwards)
+      this.turn.flush()
+    }
+  }
+
+  private async loadModel(name: string, directory: string | null): Promise<void> {
+    this.predictor.swap(name, directory === null ? null : await loadModelVersion(directory))
+  }
+
+  private async checkpoint(): Promise<void> {
+    await this.checkpointer?.run()
+    this.store.pruneDedupe(Date.now() - this.options.dedupeHours * 3_600_000)
+  }
+
+  /** Graceful stop: what was accepted is durable, then a checkpoint, then the environment closes. */
+  private async stop(): Promise<void> {
+    if (this.life.state !== 'live') return
+    this.life.send('DRAIN')
+    if (this.timerTick !== null) clearInterval(this.timerTick)
+    if (this.checkpointTick !== null) clearInterval(this.checkpointTick)
+    this.turn.flush()
+    await this.turn.durable()
+    await this.peers.idle()
+    await this.checkpoint()
+    this.turn.flush()
+    await this.turn.durable()
+    await this.store.close()
+    this.life.send('DRAINED')
+  }
+
+  private finishWith(id: number, work: Promise<void>): void {
+    work.then(
+      () => this.send({ type: 'done', id, error: null }),
+      (error: unknown) => this.send({ type: 'done', id, error: toErrorValue(error) }),
+    )
+  }
+
+  private startTicks(): void {
+    const guard = (work: () => void) => (): void => {
+      try {
+        work()
+      } catch (error) {
+        this.fail(error)
+      }
+    }
+    if (this.options.timers) {
+      this.timerTick = setInterval(guard(() => this.tickTimers()), TIMER_TICK_MS)
+      this.timerTick.unref()
+    }
+    const checkpoint = (): void => {
+      this.checkpoint().catch((error: unknown) => this.fail(error))
+    }
+    this.checkpointTick = setInterval(checkpoint, this.options.checkpointIntervalMs)
+    this.checkpointTick.unref()
+  }
+
+  private tickTimers(): void {
+    const more = this.timers.tick(Date.now())
+    this.endTurn()
+    if (more) setImmediate(() => this.life.state === 'live' && this.tickTimers())
+  }
+
+  private turnParts(): ConstructorParameters<typeof Turn>[0] {
+    return {
+      shard: this.options.shard,
+      shardCount: this.options.shardCount,
+      store: this.store,
+      profiles: this.profiles,
+      replayer: this.replayer,
+      dedupe: this.dedupe,
+      predictor: this.predictor,
+      post: (shard, message, onResult) => this.peers.post(shard, message, onResult),
+      now: Date.now,
+      touched: (row: number, cursor: RecordCursor) => {
+        this.applied++
+        this.live.touched(row, cursor)
+      },
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.life.state === 'failed') return
+    this.life.send('FAILED')
+    this.deliver()
+    this.report({ type: 'failed', error: toErrorValue(error) })
+  }
+
+  private stats(): ShardStats {
+    const { ingress, dedupe, store, recovery, checkpointer } = this
+    return {
+      shard: this.options.shard,
+      state: this.life.state,
+      counters: {
+        events_received: ingress.received,
+        events_accepted: ingress.accepted,
+        events_duplicate: ingress.duplicates,
+        events_rejected: ingress.rejected,
+        records_applied: this.applied,
+        timers_fired: this.timers.fired,
+        predictions: this.predictor.scored,
+        turns: this.turns,
+        turn_seconds: this.turnNanoseconds / 1e9,
+        checkpoints: checkpointer?.completed ?? 0,
+      },
+      gauges: {
+        profiles: this.profiles.size,
+        profile_bytes: this.profiles.bytesPerProfile(),
+        sequence: store.nextSequence,
+        dedupe_ids: dedupe.size,
+        dedupe_bytes: dedupe.bytes,
+        dedupe_horizon_seconds: dedupe.horizonHours * 3600,
+        dead_letters: store.deadLetterCount,
+        recovery_seconds: recovery?.seconds ?? 0,
+        recovery_replayed_records: recovery?.replayedRecords ?? 0,
+        checkpoint_seconds: checkpointer?.lastSeconds ?? 0,
+        mailbox_messages: this.mailbox.length + this.peerMail.length,
+      },
+      rejected: Object.fromEntries(ingress.rejectedByCode),
+    }
+  }
+}

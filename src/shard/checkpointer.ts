@@ -1,0 +1,94 @@
+import type { ShardStore } from '../journal/shard-store.ts'
+import type { CompiledDefinition } from '../profile/compile.ts'
+import type { ProfileStore } from '../profile/store.ts'
+import type { Replayer } from './replayer.ts'
+
+/** Pages in one transaction: bounds how long a turn waits behind a checkpoint. */
+const PAGES_A_STEP = 16
+
+/**
+ * Writes the pages that changed since the last checkpoint, a few between turns.
+ *
+ * A fuzzy checkpoint: pages are of different moments, and that is sound because a profile's row
+ * carries the sequence it has seen, so that recovery passes over what a page has already. The
+ * position is where the journal stood when the checkpoint began. Pages follow the blocks that made
+ * them through the same LMDB writer, so a page is never durable before its records.
+ */
+export class Checkpointer {
+  private readonly store: ShardStore
+  private readonly profiles: ProfileStore
+  private readonly compiled: CompiledDefinition
+  private readonly replayer: Replayer
+  private running: Promise<void> | null = null
+  /** Dictionary entries on disk; a chunk's index is its first entry. */
+  private dictionaryFrom: number
+  private stale: boolean
+  completed = 0
+  lastSeconds = 0
+  lastPosition = -1
+
+  constructor(parts: {
+    store: ShardStore
+    profiles: ProfileStore
+    compiled: CompiledDefinition
+    replayer: Replayer
+    /** As recovery found them; 0 when it started without the checkpoint. */
+    dictionaryEntries: number
+  }) {
+    this.store = parts.store
+    this.profiles = parts.profiles
+    this.compiled = parts.compiled
+    this.replayer = parts.replayer
+    this.dictionaryFrom = parts.dictionaryEntries
+    const meta = this.store.readCheckpoint()
+    this.stale = meta === null || meta.schemaHash !== this.compiled.schemaHash
+    if (meta !== null && !this.stale) this.lastPosition = meta.position
+  }
+
+  /** Runs one checkpoint, or joins the one that runs. Yields between steps. */
+  run(): Promise<void> {
+    this.running ??= this.write().finally(() => {
+      this.running = null
+    })
+    return this.running
+  }
+
+  private async write(): Promise<void> {
+    const started = performance.now()
+    const position = this.store.nextSequence - 1
+    const pendingForwards = [...this.replayer.pendingForwards]
+    if (position === this.lastPosition) return
+    if (this.stale) await this.store.clearCheckpoint()
+    this.stale = false
+    const pages = [...this.profiles.dirtyPages()]
+    for (let i = 0; i < pages.length; i += PAGES_A_STEP) {
+      await this.writeStep(pages.slice(i, i + PAGES_A_STEP))
+    }
+    await this.store.finishCheckpoint({
+      position,
+      profiles: this.profiles.size,
+      schemaHash: this.compiled.schemaHash,
+      dictionaryEntries: this.dictionaryFrom,
+      pendingForwards,
+    })
+    this.lastPosition = position
+    this.lastSeconds = (performance.now() - started) / 1000
+    this.completed++
+  }
+
+  private async writeStep(pages: readonly number[]): Promise<void> {
+    const exported: [number, Uint8Array][] = []
+    for (const page of pages) {
+      exported.push([page, this.profiles.exportPage(page)])
+      this.profiles.clearDirty(page)
+    }
+    const size = this.profiles.dictionarySize
+    let chunk: { index: number; bytes: Uint8Array } | null = null
+    if (size > this.dictionaryFrom) {
+      const bytes = this.profiles.exportDictionary(this.dictionaryFrom)
+      chunk = { index: this.dictionaryFrom, bytes }
+      this.dictionaryFrom = size
+    }
+    await this.store.writeCheckpointPages(exported, chunk)
+  }
+}

@@ -1,0 +1,192 @@
+import { FrameDecoder } from '../event/decoder.ts'
+import type { DecodeSink } from '../event/decoder.ts'
+import { RecordWriter } from '../event/record.ts'
+import type { DeadLetter } from '../journal/dead-letters.ts'
+import type { ErrorValue, IngestReply, IngestRequest, RejectedItem } from '../protocol/shards.ts'
+import { formatPosition } from './key.ts'
+import { OUTCOME, SHARD_UNAVAILABLE } from './messages.ts'
+import type { BatchResult, PredictRequest, Predictions, ShardOptions } from './messages.ts'
+
+/** A body that is being worked on, until all its records are durable. */
+class Frame {
+  sequence: number | null = null
+  accepted = 0
+  duplicates = 0
+  rejected: RejectedItem[] = []
+  predictions: Predictions | null = null
+  error: ErrorValue | null = null
+  parts = 1
+  readonly positions = new Map<number, number>()
+  readonly request: IngestRequest
+  readonly reply: (reply: IngestReply) => void
+
+  constructor(request: IngestRequest, reply: (reply: IngestReply) => void) {
+    this.request = request
+    this.reply = reply
+  }
+}
+
+/** What one shard gets of the frames decoded together. */
+export interface Part {
+  readonly shard: number
+  readonly count: number
+  readonly writer: RecordWriter
+  readonly predict: PredictRequest | null
+  readonly done: (result: BatchResult) => void
+}
+
+/**
+ * Decodes bodies into records, sorts these by the shard that owns them, and puts the answers of all
+ * shards together. Owns one writer a shard; {@link decode} leaves records there and {@link parts}
+ * hands them out. A frame with `predict` must be decoded and handed out alone, because the score
+ * belongs after exactly that frame's last event.
+ */
+export class Ingress {
+  readonly rejectedByCode = new Map<string, number>()
+  received = 0
+  accepted = 0
+  duplicates = 0
+  rejected = 0
+  private readonly decoder: FrameDecoder
+  private readonly sink: DecodeSink
+  private owners: { frames: Frame[]; items: number[] }[]
+  private frame: Frame | null = null
+  private open: Frame[] = []
+  private lastShard = 0
+  private readonly deadLetter: (letter: DeadLetter) => void
+
+  constructor(options: ShardOptions, deadLetter: (letter: DeadLetter) => void) {
+    this.decoder = new FrameDecoder({ shardCount: options.shardCount, limits: options.limits })
+    this.deadLetter = deadLetter
+    const writers = Array.from({ length: options.shardCount }, () => new RecordWriter())
+    this.owners = writers.map(() => ({ frames: [], items: [] }))
+    this.sink = {
+      writers,
+      accepted: (item, shard) => this.take(item, shard),
+      rejected: (item, code, reason, original) => this.refuse(item, { code, reason }, original),
+    }
+  }
+
+  /** Decodes one body; answers at once when the whole body is refused. */
+  decode(request: IngestRequest, reply: (reply: IngestReply) => void): void {
+    const frame = new Frame(request, reply)
+    this.frame = frame
+    const decoded = this.decoder.decode(request.body, request, this.sink)
+    this.frame = null
+    frame.sequence = decoded.sequence
+    this.received += decoded.items
+    if (decoded.error !== null) {
+      this.count(decoded.error.code)
+      const original = new TextDecoder().decode(request.body.subarray(0, 65_536))
+      this.letter(frame, decoded.error.code, decoded.error.message, original)
+      reply({ ...emptyReply(), sequence: decoded.sequence, error: decoded.error })
+      return
+    }
+    this.open.push(frame)
+  }
+
+  /** The records decoded since the last call, a part for each shard that owns any. */
+  parts(): Part[] {
+    const parts: Part[] = []
+    this.sink.writers.forEach((writer, shard) => {
+      if (writer.count === 0) return
+      const { frames, items } = this.owners[shard]
+      this.owners[shard] = { frames: [], items: [] }
+      for (const frame of new Set(frames)) frame.parts++
+      const models = frames[frames.length - 1].request.predict
+      const asks = models.length > 0 && shard === this.lastShard
+      const predict = asks ? { record: frames.length - 1, models } : null
+      const done = (result: BatchResult): void => this.settle(frames, items, result)
+      parts.push({ shard, count: writer.count, writer, predict, done })
+    })
+    const open = this.open
+    this.open = []
+    for (const frame of open) this.finish(frame)
+    return parts
+  }
+
+  private take(item: number, shard: number): void {
+    const frame = this.frame
+    if (frame === null) return
+    const owners = this.owners[shard]
+    owners.frames.push(frame)
+    owners.items.push(item)
+    frame.accepted++
+    this.lastShard = shard
+  }
+
+  private refuse(item: number, why: { code: string; reason: string }, original: unknown): void {
+    const frame = this.frame
+    if (frame === null) return
+    frame.rejected.push({ index: item, ...why })
+    this.count(why.code)
+    const text = typeof original === 'string' ? original : JSON.stringify(original)
+    this.letter(frame, why.code, why.reason, text ?? 'null')
+  }
+
+  private letter(frame: Frame, code: string, reason: string, original: string): void {
+    const { receivedAt, route } = frame.request
+    this.deadLetter({ code, reason, receivedAt, route, original })
+  }
+
+  private count(code: string): void {
+    this.rejected++
+    this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1)
+  }
+
+  private settle(
+    frames: readonly Frame[],
+    items: readonly number[],
+    result: BatchResult,
+  ): void {
+    const { outcomes } = result
+    for (let i = 0; i < frames.length; i++) {
+      if (outcomes[i] === OUTCOME.duplicate) frames[i].duplicates++
+      else if (outcomes[i] === OUTCOME.rejected) frames[i].accepted--
+    }
+    for (const { index, code, reason } of result.rejected) {
+      if (code === SHARD_UNAVAILABLE) {
+        frames[index].error = { code, message: reason, retryable: true }
+        continue
+      }
+      frames[index].rejected.push({ index: items[index], code, reason })
+      this.count(code)
+    }
+    const distinct = new Set(frames)
+    for (const frame of distinct) {
+      for (const [at, sequence] of result.positions) {
+        frame.positions.set(at, Math.max(sequence, frame.positions.get(at) ?? -1))
+      }
+      if (result.predictions !== null) frame.predictions = result.predictions
+      this.finish(frame)
+    }
+  }
+
+  private finish(frame: Frame): void {
+    frame.parts--
+    if (frame.parts > 0) return
+    this.accepted += frame.accepted
+    this.duplicates += frame.duplicates
+    frame.reply({
+      sequence: frame.sequence,
+      accepted: frame.accepted,
+      duplicates: frame.duplicates,
+      rejected: frame.rejected,
+      position: formatPosition(frame.positions),
+      predictions: frame.predictions,
+      error: frame.error,
+    })
+  }
+}
+
+export function emptyReply(): IngestReply {
+  return {
+    sequence: null,
+    accepted: 0,
+    duplicates: 0,
+    rejected: [],
+    position: '',
+    predictions: null,
+    error: null,
+  }
+}

@@ -1,0 +1,131 @@
+import { eventNameOf } from '../event/vocabulary.ts'
+import { MESSAGE_TYPES, RECORD_KIND } from '../event/record.ts'
+import type { RecordCursor } from '../event/record.ts'
+import type { Effect } from '../profile/fold.ts'
+import type { ProfileStore } from '../profile/store.ts'
+import { profileText } from '../profile/read.ts'
+import { formatKey, parseKey } from './key.ts'
+import type { RecentShopper } from './messages.ts'
+import type { Predictor } from './predictor.ts'
+
+const RECENT_MAX = 24
+
+interface EventNote {
+  readonly type: string
+  readonly event: string
+  readonly time: number
+  readonly messageId: string
+}
+
+/**
+ * What subscribers of this shard are told: a watched shopper's portrait after a turn that touched it,
+ * entries to and exits from a watched segment, changes of a watched machine. With nobody watching
+ * it costs one comparison a record.
+ */
+export class Live {
+  private readonly profiles: ProfileStore
+  private readonly predictor: Predictor
+  private readonly shard: number
+  private readonly push: (topic: string, body: string) => void
+  private readonly watched = new Map<string, string>()
+  private readonly topics = new Set<string>()
+  private touchedRows = new Map<number, EventNote | null>()
+  private recent = new Map<string, RecentShopper>()
+  private recentRow = -1
+
+  constructor(parts: {
+    profiles: ProfileStore
+    predictor: Predictor
+    shard: number
+    push: (topic: string, body: string) => void
+  }) {
+    this.profiles = parts.profiles
+    this.predictor = parts.predictor
+    this.shard = parts.shard
+    this.push = parts.push
+  }
+
+  watch(topic: string, on: boolean): void {
+    if (topic.startsWith('profile:')) {
+      const id = formatKey(parseKey(topic.slice(8)))
+      if (on) this.watched.set(id, topic)
+      else this.watched.delete(id)
+    } else if (on) this.topics.add(topic)
+    else this.topics.delete(topic)
+  }
+
+  /** Called for each record applied. */
+  touched(row: number, cursor: RecordCursor): void {
+    if (row !== this.recentRow && cursor.kind === RECORD_KIND.event) this.note(row, cursor)
+    if (this.watched.size === 0) return
+    if (!this.watched.has(formatKey(this.profiles.keyOf(row)))) return
+    this.touchedRows.set(row, cursor.kind === RECORD_KIND.event ? noteOf(cursor) : null)
+  }
+
+  /** Pushes what the turn changed; call once its records are durable. */
+  flush(effects: readonly Effect[]): void {
+    for (const effect of effects) this.pushEffect(effect)
+    if (this.touchedRows.size === 0) return
+    const rows = this.touchedRows
+    this.touchedRows = new Map()
+    for (const [row, event] of rows) this.pushProfile(row, event)
+    this.predictor.scoreWaiting()
+  }
+
+  get wantsEffects(): boolean {
+    return this.topics.size > 0 || this.watched.size > 0
+  }
+
+  /** Shoppers seen since the last call, the latest last. */
+  takeRecent(): RecentShopper[] {
+    const recent = [...this.recent.values()]
+    this.recent = new Map()
+    this.recentRow = -1
+    return recent
+  }
+
+  private note(row: number, cursor: RecordCursor): void {
+    if (this.recent.size >= RECENT_MAX) return
+    this.recentRow = row
+    const id = formatKey(this.profiles.keyOf(row))
+    this.recent.set(id, { id, event: eventText(cursor), time: cursor.eventTime })
+  }
+
+  private pushProfile(row: number, event: EventNote | null): void {
+    const id = formatKey(this.profiles.keyOf(row))
+    const topic = this.watched.get(id)
+    if (topic === undefined) return
+    const now = Date.now()
+    const position = `${this.shard}:${this.profiles.lastSequence(row)}`
+    const profile = profileText(this.profiles, row, now, position)
+    const head = `{"topic":${JSON.stringify(topic)},"time":${now},"data":{"profile":${profile},"event":${JSON.stringify(event)}`
+    this.predictor.enqueue(row, this.predictor.names, position, (predictions) => {
+      this.push(topic, `${head},"predictions":${JSON.stringify(predictions)}}}`)
+    })
+  }
+
+  private pushEffect(effect: Effect): void {
+    const id = formatKey(this.profiles.keyOf(effect.row))
+    const row = effect.row
+    if (this.watched.has(id) && !this.touchedRows.has(row)) this.touchedRows.set(row, null)
+    const topic = effect.kind === 'stateChanged' ? `states:${effect.name}` : `segment:${effect.name}`
+    if (!this.topics.has(topic)) return
+    const { kind, name, from, to, time } = effect
+    const data = { kind, id, name, from, to, time }
+    this.push(topic, JSON.stringify({ topic, time: Date.now(), data }))
+  }
+}
+
+function eventText(cursor: RecordCursor): string {
+  if (cursor.type !== 0) return MESSAGE_TYPES[cursor.type]
+  return cursor.eventCode > 0 ? eventNameOf(cursor.eventCode) : cursor.name
+}
+
+function noteOf(cursor: RecordCursor): EventNote {
+  return {
+    type: MESSAGE_TYPES[cursor.type],
+    event: eventText(cursor),
+    time: cursor.eventTime,
+    messageId: cursor.messageId,
+  }
+}

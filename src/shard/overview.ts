@@ -1,0 +1,54 @@
+import type { LiveMessage } from '../protocol/shards.ts'
+import type { ShardClient } from './client.ts'
+
+const INTERVAL_MS = 1000
+
+/** The `overview` topic: once a second, while somebody listens, what all shards do together. */
+export class Overview {
+  private readonly client: ShardClient
+  private readonly publish: (message: LiveMessage) => void
+  private timer: NodeJS.Timeout | null = null
+  private last: { at: number; events: number } | null = null
+
+  constructor(client: ShardClient, publish: (message: LiveMessage) => void) {
+    this.client = client
+    this.publish = publish
+  }
+
+  start(): void {
+    this.timer ??= setInterval(() => {
+      this.tick().catch(() => undefined)
+    }, INTERVAL_MS)
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer)
+    this.timer = null
+    this.last = null
+  }
+
+  private async tick(): Promise<void> {
+    const [stats, counts] = await Promise.all([this.client.stats(), this.client.segmentCounts()])
+    const sum = (name: string): number => stats.reduce((total, s) => total + (s.counters[name] ?? 0), 0)
+    const now = Date.now()
+    const events = sum('events_accepted')
+    const before = this.last ?? { at: now - INTERVAL_MS, events }
+    this.last = { at: now, events }
+    const { latency } = this.client
+    const quantile = (p: number): number | null =>
+      latency.totalCount === 0 ? null : latency.getValueAtPercentile(p) / 1000
+    const data = {
+      profiles: stats.reduce((total, s) => total + (s.gauges.profiles ?? 0), 0),
+      eventsTotal: events,
+      eventsPerSecond: ((events - before.events) * 1000) / Math.max(1, now - before.at),
+      rejectedTotal: sum('events_rejected'),
+      duplicatesTotal: sum('events_duplicate'),
+      latencyMs: { p50: quantile(50), p99: quantile(99) },
+      shards: stats.map(({ shard, state }) => ({ shard, state })),
+      segments: Object.fromEntries(this.client.segmentNames.map((name, i) => [name, counts[i]])),
+      recent: this.client.takeRecent().slice(0, 24),
+    }
+    latency.reset()
+    this.publish({ topic: 'overview', body: JSON.stringify({ topic: 'overview', time: now, data }) })
+  }
+}

@@ -1,0 +1,107 @@
+import { RecordCursor } from '../event/record.ts'
+import type { ShardStore } from '../journal/shard-store.ts'
+import type { CompiledDefinition } from '../profile/compile.ts'
+import type { ProfileStore } from '../profile/store.ts'
+import type { DedupeWindow } from './dedupe.ts'
+import type { Replayer } from './replayer.ts'
+
+export interface RecoveryReport {
+  readonly profiles: number
+  readonly checkpointPages: number
+  readonly dictionaryEntries: number
+  readonly replayedRecords: number
+  readonly dedupeIds: number
+  readonly seconds: number
+  /** Why the checkpoint was not used, or '' when it was (or there was none). */
+  readonly checkpointSkipped: string
+}
+
+/**
+ * Brings profiles back to the end of the journal: checkpoint pages, then the records after the
+ * checkpoint's position. A checkpoint of another definition is passed over and the whole journal is
+ * folded, which is how a new trait gets its history.
+ */
+export function recover(
+  parts: {
+    store: ShardStore
+    profiles: ProfileStore
+    compiled: CompiledDefinition
+    replayer: Replayer
+    dedupe: DedupeWindow
+    dedupeHours: number
+  },
+  onProgress: (detail: string) => void,
+): RecoveryReport {
+  const started = performance.now()
+  const { store, profiles, compiled, replayer, dedupe } = parts
+  const meta = store.readCheckpoint()
+  const usable = meta !== null && meta.schemaHash === compiled.schemaHash
+  let checkpointPages = 0
+  let dictionaryEntries = 0
+  let from = 0
+  if (usable) {
+    for (const chunk of store.dictionaryChunks()) profiles.importDictionary(chunk)
+    dictionaryEntries = profiles.dictionarySize
+    checkpointPages = loadPages(store, profiles)
+    from = meta.position + 1
+    for (const [key, sequence] of meta.pendingForwards) replayer.pendingForwards.set(key, sequence)
+    onProgress(`checkpoint at ${meta.position}: ${profiles.size} profiles`)
+  }
+  const replayedRecords = replayTail(parts, from, onProgress)
+  const dedupeIds = restoreDedupe(store, dedupe, parts.dedupeHours)
+  const checkpointSkipped = meta !== null && !usable ? 'the profile definition has changed' : ''
+  const seconds = (performance.now() - started) / 1000
+  return {
+    profiles: profiles.size,
+    checkpointPages,
+    dictionaryEntries,
+    replayedRecords,
+    dedupeIds,
+    seconds,
+    checkpointSkipped,
+  }
+}
+
+function loadPages(store: ShardStore, profiles: ProfileStore): number {
+  let pages = 0
+  for (const [page, bytes] of store.checkpointPages()) {
+    profiles.importPage(page, bytes)
+    pages++
+  }
+  return pages
+}
+
+function replayTail(
+  parts: { store: ShardStore; replayer: Replayer },
+  from: number,
+  onProgress: (detail: string) => void,
+): number {
+  const cursor = new RecordCursor()
+  const total = parts.store.nextSequence - from
+  let replayed = 0
+  let reportAt = performance.now() + 1000
+  for (const block of parts.store.blocks(from)) {
+    cursor.over(block.bytes)
+    for (let i = 0; i < block.count; i++) {
+      const sequence = block.firstSequence + i
+      if (sequence < from) continue
+      parts.replayer.apply(cursor.at(block.offsets[i]), sequence)
+      replayed++
+    }
+    if (performance.now() > reportAt) {
+      reportAt += 1000
+      onProgress(`replayed ${replayed} of ${total} records`)
+    }
+  }
+  return replayed
+}
+
+function restoreDedupe(store: ShardStore, dedupe: DedupeWindow, hours: number): number {
+  let ids = 0
+  const since = Date.now() - hours * 3_600_000
+  for (const { hashes, writtenAt } of store.recentMessageHashes(since)) {
+    for (let i = 0; i + 1 < hashes.length; i += 2) dedupe.add(hashes[i], hashes[i + 1], writtenAt)
+    ids += hashes.length / 2
+  }
+  return ids
+}

@@ -1,0 +1,50 @@
+import { RECORD_KIND } from '../event/record.ts'
+import type { DueIndex } from '../profile/due-index.ts'
+import type { Fold } from '../profile/fold.ts'
+import type { ProfileStore } from '../profile/store.ts'
+import type { Turn } from './turn.ts'
+
+/** Silent shoppers whose due instants are fired in one go, so that a turn stays short. */
+const ROWS_A_TICK = 2_000
+/** History is arriving: event times run behind the wall clock, so the wall clock must not fire. */
+const HISTORY_PAUSE_MS = 10_000
+
+/**
+ * Fires the due instants of silent shoppers. One that changes a state or a segment is journalled as a
+ * timer record, so that a replay sees the same; one that changes nothing leaves no trace.
+ */
+export class Timers {
+  private readonly turn: Turn
+  private readonly profiles: ProfileStore
+  private readonly fold: Fold
+  private readonly dues: DueIndex
+  private readonly rows: number[] = []
+  private historyAt = Number.NEGATIVE_INFINITY
+  fired = 0
+
+  constructor(turn: Turn, profiles: ProfileStore, fold: Fold, dues: DueIndex) {
+    this.turn = turn
+    this.profiles = profiles
+    this.fold = fold
+    this.dues = dues
+  }
+
+  /** History arrived at this wall-clock time. */
+  pauseFor(nowMs: number): void {
+    this.historyAt = nowMs
+  }
+
+  /** Fires what is due; returns true when there may be more. */
+  tick(nowMs: number): boolean {
+    if (nowMs - this.historyAt < HISTORY_PAUSE_MS) return false
+    this.rows.length = 0
+    this.dues.collect(nowMs, this.rows, ROWS_A_TICK)
+    for (const row of this.rows) {
+      if (!this.fold.advance(row, nowMs)) continue
+      this.fired++
+      const key = this.profiles.keyOf(row)
+      this.turn.appendOwn(RECORD_KIND.timer, key, { name: '', message: '' }, nowMs)
+    }
+    return this.rows.length >= ROWS_A_TICK
+  }
+}
