@@ -1,0 +1,302 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { LimnError } from '../protocol/errors.ts'
+import { decodeModel, describeModel, encodeModel, type ModelShape } from './model-file.ts'
+import type { BinaryMetrics } from './metrics.ts'
+import type { DenseModel } from './network.ts'
+
+const MANIFEST = 'manifest.json'
+const WEIGHTS = 'weights.bin'
+const LIVE = 'live.json'
+const NAME = /^[a-z][a-z0-9_-]{0,63}$/
+
+/** What is known about a model version; beside its weights, as JSON. */
+export interface ModelManifest {
+  readonly format: 1
+  readonly model: string
+  readonly version: number
+  readonly createdAt: string
+  readonly learner: string
+  readonly target: { readonly event: string; readonly withinMs: number }
+  readonly featureNames: readonly string[]
+  readonly schemaHash: string
+  readonly data: DataRange
+  readonly split: SplitRange
+  readonly seed: number
+  readonly threshold: number
+  /** On the holdout. */
+  readonly metrics: BinaryMetrics
+  /** Log loss on the validation part, per learner tried. */
+  readonly tried: Readonly<Record<string, number>>
+  readonly shape: ModelShape
+  readonly weights: { readonly bytes: number; readonly crc32: number }
+}
+
+export interface DataRange {
+  /** Per shard, the sequence after the last record read. */
+  readonly positions: readonly { readonly shard: number; readonly next: number }[]
+  readonly from: number
+  readonly to: number
+  readonly records: number
+  readonly rows: number
+  readonly positives: number
+}
+
+export interface SplitRange {
+  readonly trainingRows: number
+  readonly validationRows: number
+  readonly holdoutRows: number
+  readonly holdoutFrom: number
+}
+
+export type NewVersion = Omit<ModelManifest, 'format' | 'version' | 'createdAt' | 'shape' | 'weights'>
+
+export interface ModelListing {
+  readonly name: string
+  readonly live: number | null
+  readonly versions: readonly number[]
+}
+
+interface LiveState {
+  readonly live: number | null
+  /** Versions that were live before, newest last. */
+  readonly previous: readonly number[]
+}
+
+const PREVIOUS_MAX = 32
+
+/**
+ * Model versions on disk: `<directory>/<name>/<version>/{manifest.json, weights.bin}` and
+ * `<directory>/<name>/live.json`.
+ *
+ * A version directory appears by one rename, complete, and is never changed; `live.json` is
+ * replaced by one rename. So a failed or interrupted save leaves what serves untouched, and
+ * readers in other threads need no lock. One process writes.
+ */
+export class ModelRegistry {
+  private readonly directory: string
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  async list(): Promise<ModelListing[]> {
+    const names = (await entries(this.directory)).filter((name) => NAME.test(name)).sort()
+    return Promise.all(
+      names.map(async (name) => {
+        const [versions, state] = await Promise.all([this.versions(name), this.state(name)])
+        return { name, live: state.live, versions }
+      }),
+    )
+  }
+
+  /** Ascending. */
+  async versions(name: string): Promise<number[]> {
+    const names = await entries(join(this.directory, checkName(name)))
+    return names
+      .filter((entry) => /^[1-9]\d*$/.test(entry))
+      .map(Number)
+      .sort((a, b) => a - b)
+  }
+
+  async liveVersion(name: string): Promise<number | null> {
+    return (await this.state(name)).live
+  }
+
+  directoryOf(name: string, version: number): string {
+    return join(this.directory, checkName(name), String(version))
+  }
+
+  /** @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT */
+  async show(name: string, version: number): Promise<ModelManifest> {
+    return readManifest(this.directoryOf(name, version))
+  }
+
+  /** Saves a new version and returns its manifest; it is not live yet. */
+  async save(version: NewVersion, model: DenseModel): Promise<ModelManifest> {
+    const parent = join(this.directory, checkName(version.model))
+    await mkdir(parent, { recursive: true })
+    const weights = encodeModel(model)
+    const draft = join(parent, `.draft-${randomUUID()}`)
+    try {
+      await mkdir(draft)
+      await writeDurably(join(draft, WEIGHTS), weights)
+      for (;;) {
+        const number = Math.max(0, ...(await this.versions(version.model))) + 1
+        const manifest: ModelManifest = {
+          format: 1,
+          ...version,
+          version: number,
+          createdAt: new Date().toISOString(),
+          shape: describeModel(model),
+          weights: { bytes: weights.length, crc32: crc32(weights) },
+        }
+        await writeDurably(join(draft, MANIFEST), JSON.stringify(manifest, null, 2))
+        if (await renameIfFree(draft, join(parent, String(number)))) return manifest
+      }
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true })
+      if (error instanceof LimnError) throw error
+      throw new LimnError('ERR_MODEL_SAVE', `model ${version.model} was not saved: ${reason(error)}`, {
+        cause: error,
+        retryable: true,
+      })
+    }
+  }
+
+  /** Makes a version live, after reading it whole. */
+  async promote(name: string, version: number): Promise<void> {
+    await readModelVersion(this.directoryOf(name, version))
+    const state = await this.state(name)
+    if (state.live === version) return
+    const previous = state.live === null ? state.previous : [...state.previous, state.live]
+    await this.writeState(name, { live: version, previous: previous.slice(-PREVIOUS_MAX) })
+  }
+
+  /** Makes the version live that was live before, and returns it. */
+  async rollback(name: string): Promise<number> {
+    const { previous } = await this.state(name)
+    const version = previous.at(-1)
+    if (version === undefined) {
+      throw new LimnError('ERR_MODEL_NO_PREVIOUS', `model ${name} has no version to go back to`)
+    }
+    await readModelVersion(this.directoryOf(name, version))
+    await this.writeState(name, { live: version, previous: previous.slice(0, -1) })
+    return version
+  }
+
+  /** Deletes a version that is not live. */
+  async retire(name: string, version: number): Promise<void> {
+    const state = await this.state(name)
+    if (state.live === version) {
+      throw new LimnError('ERR_MODEL_LIVE', `version ${version} of model ${name} is live`)
+    }
+    await readManifest(this.directoryOf(name, version))
+    const previous = state.previous.filter((other) => other !== version)
+    if (previous.length < state.previous.length) {
+      await this.writeState(name, { live: state.live, previous })
+    }
+    await rm(this.directoryOf(name, version), { recursive: true })
+  }
+
+  private async state(name: string): Promise<LiveState> {
+    const path = join(this.directory, checkName(name), LIVE)
+    const text = await readOptional(path)
+    if (text === null) return { live: null, previous: [] }
+    try {
+      const { live, previous } = JSON.parse(text) as LiveState
+      if ((live !== null && !Number.isInteger(live)) || !Array.isArray(previous)) throw new Error(text)
+      return { live, previous }
+    } catch (error) {
+      throw corrupt(path, 'is not what was written', error)
+    }
+  }
+
+  private async writeState(name: string, state: LiveState): Promise<void> {
+    const path = join(this.directory, name, LIVE)
+    await writeDurably(`${path}.draft`, JSON.stringify(state))
+    await rename(`${path}.draft`, path)
+  }
+}
+
+/**
+ * Reads and checks a version directory.
+ * @throws LimnError ERR_MODEL_UNKNOWN (no such directory), ERR_MODEL_CORRUPT (damaged)
+ */
+export async function readModelVersion(
+  directory: string,
+): Promise<{ manifest: ModelManifest; model: DenseModel }> {
+  const manifest = await readManifest(directory)
+  const path = join(directory, WEIGHTS)
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw corrupt(path, 'cannot be read', error)
+  })
+  if (bytes.length !== manifest.weights.bytes || crc32(bytes) !== manifest.weights.crc32) {
+    throw corrupt(path, 'does not match the checksum in its manifest')
+  }
+  try {
+    return { manifest, model: decodeModel(manifest.shape, bytes) }
+  } catch (error) {
+    throw corrupt(path, reason(error), error)
+  }
+}
+
+async function readManifest(directory: string): Promise<ModelManifest> {
+  const path = join(directory, MANIFEST)
+  const text = await readOptional(path)
+  if (text === null) {
+    throw new LimnError('ERR_MODEL_UNKNOWN', `there is no model version at ${directory}`)
+  }
+  try {
+    const manifest = JSON.parse(text) as ModelManifest
+    const complete =
+      manifest.format === 1 &&
+      Array.isArray(manifest.featureNames) &&
+      typeof manifest.weights.crc32 === 'number' &&
+      typeof manifest.threshold === 'number' &&
+      typeof manifest.target.event === 'string' &&
+      manifest.featureNames.length === manifest.shape.width
+    if (!complete) throw new Error('a field is missing')
+    return manifest
+  } catch (error) {
+    throw corrupt(path, 'is not a model manifest', error)
+  }
+}
+
+async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await writeFile(file, data)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** A directory cannot be renamed over one that has files: then the version was taken meanwhile. */
+async function renameIfFree(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) return false
+    throw error
+  }
+}
+
+async function entries(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+async function readOptional(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+function checkName(name: string): string {
+  if (NAME.test(name)) return name
+  throw new LimnError('ERR_MODEL_NAME', `"${name.slice(0, 80)}" is not a model name (a-z, 0-9, _, -)`)
+}
+
+function corrupt(path: string, what: string, cause?: unknown): LimnError {
+  return new LimnError('ERR_MODEL_CORRUPT', `${path} ${what}`, { cause })
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
