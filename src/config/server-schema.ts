@@ -1,0 +1,159 @@
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
+
+const closed = { additionalProperties: false } as const
+
+function integer(minimum: number, maximum: number, value: number, description: string) {
+  return Type.Integer({ minimum, maximum, default: value, description })
+}
+
+const MEBIBYTE = 1_048_576
+const GIBIBYTE = 1024 * MEBIBYTE
+
+const server = Type.Object(
+  {
+    host: Type.String({
+      minLength: 1,
+      default: '127.0.0.1',
+      description: 'Address to listen on; 0.0.0.0 for all.',
+    }),
+    port: integer(0, 65_535, 8080, 'TCP port; 0 takes a free one.'),
+    transport: Type.Enum(['auto', 'uws', 'node'], {
+      default: 'auto',
+      description: 'uWebSockets.js (uws), node:http and ws (node), or the first that loads (auto).',
+    }),
+    corsOrigins: Type.Array(Type.String({ minLength: 1 }), {
+      default: ['*'],
+      maxItems: 100,
+      description: 'Origins whose pages may send events and read; * for any.',
+    }),
+    trustProxy: Type.Boolean({
+      default: false,
+      description: 'Take the client address from X-Forwarded-For.',
+    }),
+    idleTimeoutSeconds: integer(8, 960, 120, 'A silent connection is closed after this time.'),
+    drainSeconds: integer(0, 600, 10, 'Time that open requests have at a stop.'),
+  },
+  { ...closed, description: 'Where and how the gateway listens.' },
+)
+
+const storage = Type.Object(
+  {
+    dir: Type.String({
+      minLength: 1,
+      default: './data',
+      description: 'Data directory, relative to the working directory.',
+    }),
+    shards: integer(
+      1,
+      64,
+      2,
+      'Shards, one worker thread each. Stored with the data; changing it needs a re-shard.',
+    ),
+    mapSizeMaxBytes: integer(
+      64 * MEBIBYTE,
+      16_384 * GIBIBYTE,
+      64 * GIBIBYTE,
+      'Largest size of one shard’s database; address space, not disk space.',
+    ),
+  },
+  { ...closed, description: 'The journal and its checkpoints.' },
+)
+
+const ingest = Type.Object(
+  {
+    eventBytesMax: integer(1024, MEBIBYTE, 32_768, 'Largest event.'),
+    bodyBytesMax: integer(1024, 64 * MEBIBYTE, 512_000, 'Largest HTTP body, decompressed.'),
+    frameBytesMax: integer(1024, 64 * MEBIBYTE, MEBIBYTE, 'Largest WebSocket frame.'),
+    batchEventsMax: integer(1, 100_000, 2500, 'Most events in one body or frame.'),
+    inflightBytesMax: integer(
+      MEBIBYTE,
+      8 * GIBIBYTE,
+      64 * MEBIBYTE,
+      'Bytes accepted and not yet durable, over all connections; beyond them clients get 429.',
+    ),
+    creditFrames: integer(1, 4096, 16, 'Frames a WebSocket client may have unacknowledged.'),
+  },
+  { ...closed, description: 'Limits of what comes in.' },
+)
+
+const dedupe = Type.Object(
+  {
+    hours: integer(1, 168, 24, 'How long a message id is remembered.'),
+    memoryBytesMax: integer(
+      MEBIBYTE,
+      16 * GIBIBYTE,
+      256 * MEBIBYTE,
+      'Memory for remembered message ids of one shard; when full, the oldest hour is forgotten.',
+    ),
+  },
+  { ...closed, description: 'Recognition of events that were sent twice.' },
+)
+
+const checkpoint = Type.Object(
+  { intervalSeconds: integer(1, 86_400, 30, 'Time between two checkpoints of a shard.') },
+  { ...closed, description: 'How often profiles are written, which bounds the time to recover.' },
+)
+
+const deadLetters = Type.Object(
+  { max: integer(0, 10_000_000, 100_000, 'Rejected events kept a shard; the oldest go first.') },
+  { ...closed, description: 'Rejected events, kept with their reason.' },
+)
+
+const models = Type.Object(
+  {
+    dir: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Directory of the model registry; `models` in the data directory if absent.',
+      }),
+    ),
+    serving: Type.Boolean({ default: true, description: 'Score profiles with live models.' }),
+  },
+  { ...closed, description: 'The model registry.' },
+)
+
+const log = Type.Object(
+  {
+    level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      default: 'info',
+      description: 'Least severe level that is written.',
+    }),
+  },
+  { ...closed, description: 'The log, JSON lines on standard output.' },
+)
+
+const live = Type.Object(
+  {
+    topicsMax: integer(1, 10_000, 64, 'Topics one connection may subscribe to.'),
+    bufferBytesMax: integer(
+      65_536,
+      256 * MEBIBYTE,
+      MEBIBYTE,
+      'Unsent bytes at which a slow subscriber is dropped.',
+    ),
+    overviewIntervalMs: integer(100, 60_000, 1000, 'Time between two overview messages.'),
+  },
+  { ...closed, description: 'Live subscriptions.' },
+)
+
+const profile = Type.Object(
+  {
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Profile definition, relative to this file; the shipped `config/profile.yaml` if absent.',
+      }),
+    ),
+  },
+  { ...closed, description: 'What a profile consists of.' },
+)
+
+/** The server file. Units are in the names; every value has a default, so no file is needed. */
+export const serverSchema = Type.Object(
+  { server, storage, ingest, dedupe, checkpoint, deadLetters, models, log, live, profile },
+  closed,
+)
+
+export type ServerSettings = Static<typeof serverSchema>
