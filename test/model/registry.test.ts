@@ -8,7 +8,7 @@ import { fitPreparation, preparedWidth } from '../../src/model/preparation.ts'
 import { Random } from '../../src/model/random.ts'
 import { ModelRegistry, type NewVersion } from '../../src/model/registry.ts'
 import { DenseScorer } from '../../src/model/scorer.ts'
-import { loadModelVersion } from '../../src/model/serving.ts'
+import { loadModelVersion } from '../../src/model/loaded-model.ts'
 import { makeTable } from './made-table.ts'
 
 const table = makeTable(300, 5)
