@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { performance } from 'node:perf_hooks'
 import { RecordCursor } from '../event/record.ts'
 import { ShardStore } from '../journal/shard-store.ts'
-import { loadModelVersion } from '../model/serving.ts'
+import { loadModelVersion } from '../model/loaded-model.ts'
 import { compileDefinition } from '../profile/compile.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { DueIndex } from '../profile/due-index.ts'
@@ -270,6 +270,9 @@ export class ShardActor {
       case 'model':
         this.finishWith(message.id, this.loadModel(message.name, message.directory))
         return
+      case 'removeDeadLetter':
+        this.finishWith(message.id, this.store.removeDeadLetter(message.letter))
+        return
       case 'checkpoint':
         this.finishWith(message.id, this.checkpoint())
         return
@@ -312,7 +315,10 @@ export class ShardActor {
   }
 
   private async loadModel(name: string, directory: string | null): Promise<void> {
-    this.predictor.swap(name, directory === null ? null : await loadModelVersion(directory))
+    if (directory === null) return this.predictor.swap(name, null)
+    const { featureNames } = this.predictor
+    const { schemaHash } = this.compiled
+    this.predictor.swap(name, await loadModelVersion(directory, { featureNames, schemaHash }))
   }
 
   private async checkpoint(): Promise<void> {

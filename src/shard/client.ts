@@ -139,6 +139,10 @@ export class ShardClient implements Shards {
     this.models.set(name, directory)
   }
 
+  async removeDeadLetter(shard: number, letter: number): Promise<void> {
+    await this.workers[shard].call((id) => ({ type: 'removeDeadLetter', id, letter }))
+  }
+
   async checkpoint(): Promise<void> {
     await Promise.all(this.workers.map((w) => w.call((id) => ({ type: 'checkpoint', id }))))
   }

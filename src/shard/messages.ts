@@ -18,6 +18,7 @@ export interface ShardOptions {
   readonly shardCount: number
   /** The data directory; the shard's own environment is `shard-<n>` in it. */
   readonly dataDir: string
+  readonly mapSizeMaxBytes: number
   readonly definition: ProfileDefinition
   readonly limits: IngestLimits
   readonly dedupeHours: number
@@ -97,6 +98,7 @@ export type ToShard =
   | { readonly type: 'peerDown'; readonly shard: number }
   | { readonly type: 'watch'; readonly topic: string; readonly on: boolean }
   | { readonly type: 'model'; readonly id: number; readonly name: string; readonly directory: string | null }
+  | { readonly type: 'removeDeadLetter'; readonly id: number; readonly letter: number }
   | { readonly type: 'checkpoint'; readonly id: number }
   | { readonly type: 'stop'; readonly id: number }
 

@@ -1,4 +1,4 @@
-import type { LoadedModel } from '../model/serving.ts'
+import type { LoadedModel } from '../model/loaded-model.ts'
 import { featureNames, writeFeatures } from '../profile/feature-vector.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import type { ProfileStore } from '../profile/store.ts'
@@ -19,6 +19,7 @@ interface Waiting {
  */
 export class Predictor {
   readonly width: number
+  readonly featureNames: readonly string[]
   scored = 0
   private readonly profiles: ProfileStore
   private readonly models = new Map<string, LoadedModel>()
@@ -28,11 +29,13 @@ export class Predictor {
 
   constructor(compiled: CompiledDefinition, profiles: ProfileStore) {
     this.profiles = profiles
-    this.width = featureNames(compiled).length
+    this.featureNames = featureNames(compiled)
+    this.width = this.featureNames.length
     this.features = new Float32Array(this.width * 64)
   }
 
   swap(name: string, model: LoadedModel | null): void {
+    this.models.get(name)?.dispose()
     if (model === null) this.models.delete(name)
     else this.models.set(name, model)
   }
@@ -41,8 +44,10 @@ export class Predictor {
     return [...this.models.keys()]
   }
 
-  versions(): { model: string; version: string; target: string }[] {
-    return [...this.models.values()].map(({ name, version, target }) => ({ model: name, version, target }))
+  versions(): { model: string; version: string; target: unknown; metrics: unknown }[] {
+    return [...this.models.values()].map(({ name, version, target, manifest }) => {
+      return { model: name, version, target, metrics: manifest.metrics }
+    })
   }
 
   has(name: string): boolean {
@@ -97,7 +102,7 @@ export class Predictor {
 
 function prediction(model: LoadedModel, score: number, position: string): PredictionValue {
   const label = score >= model.threshold ? 'yes' : 'no'
-  return { model: model.name, version: String(model.version), score, label, position }
+  return { model: model.name, version: model.version, score, label, position }
 }
 
 export function unknownModel(name: string, known: readonly string[]): ErrorValue {

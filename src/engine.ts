@@ -1,0 +1,118 @@
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { Logger } from 'pino'
+import { packageRoot } from './config/server-config.ts'
+import type { ServerConfig } from './config/server-config.ts'
+import type { ProfileConfig } from './config/profile-config.ts'
+import { ingestLimits } from './event/limits.ts'
+import { lockDataDirectory } from './journal/directory.ts'
+import type { DataDirectoryLock } from './journal/directory.ts'
+import { ModelWatcher } from './model-watcher.ts'
+import { ModelRegistry } from './model/registry.ts'
+import { ShardClient } from './shard/client.ts'
+import type { ShardOptions } from './shard/messages.ts'
+import { toErrorValue } from './protocol/errors.ts'
+import type { ErrorValue } from './protocol/shards.ts'
+
+export interface EngineOptions {
+  readonly config: ServerConfig
+  readonly profile: ProfileConfig
+  readonly log: Logger
+  /** False for an offline import: due instants are left to the next `serve`. */
+  readonly timers: boolean
+  readonly onFatal: (error: ErrorValue) => void
+}
+
+/** Shards and models without a gateway: what `serve` serves and offline commands work on. */
+export interface Engine {
+  readonly shards: ShardClient
+  readonly registry: ModelRegistry
+  readonly lock: DataDirectoryLock
+  readonly models: ModelWatcher
+  stop(): Promise<void>
+}
+
+/** A shard's share of memory for JavaScript objects; profiles' columns live outside of it. */
+const HEAP_SHARE = 0.25
+
+/**
+ * Takes the data directory, starts a worker thread a shard, recovers, loads live models. Throws
+ * `ERR_STORAGE_LOCKED` when another process has the directory.
+ */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { config, profile, log } = options
+  const lock = lockDataDirectory(config.storage.dir, { shardCount: config.storage.shards })
+  const registry = new ModelRegistry(config.models.dir)
+  const segments = Object.entries(profile.definition.segments).map(([name, segment]) => {
+    return { name, description: segment.description ?? '', when: segment.when }
+  })
+  const shards = new ShardClient({
+    count: config.storage.shards,
+    spawn: (shard) => spawnShard(options, shard),
+    segments,
+    inflightBytesMax: Math.ceil(config.ingest.inflightBytesMax / config.storage.shards) + 1_048_576,
+    log,
+    onFatal: options.onFatal,
+  })
+  const models = new ModelWatcher({
+    registry,
+    models: Object.keys(profile.models),
+    swap: (name, directory) => shards.setModel(name, directory),
+    log,
+  })
+  const engine: Engine = {
+    shards,
+    registry,
+    lock,
+    models,
+    stop: async () => {
+      models.stop()
+      await shards.stop()
+      lock.release()
+    },
+  }
+  try {
+    await shards.start()
+    if (config.models.serving) await models.look()
+  } catch (error) {
+    await shards.stop().catch(() => undefined)
+    lock.release()
+    throw error
+  }
+  return engine
+}
+
+/** Location of a worker's compiled entry. */
+export function workerEntry(name: 'shard' | 'train'): URL {
+  return pathToFileURL(join(packageRoot(), 'dist', 'workers', `${name}.js`))
+}
+
+function spawnShard(options: EngineOptions, shard: number): Worker {
+  const { config, profile } = options
+  const workerData: ShardOptions = {
+    shard,
+    shardCount: config.storage.shards,
+    dataDir: config.storage.dir,
+    mapSizeMaxBytes: config.storage.mapSizeMaxBytes,
+    definition: profile.definition,
+    limits: ingestLimits(config.ingest),
+    dedupeHours: config.dedupe.hours,
+    dedupeBytesMax: config.dedupe.memoryBytesMax,
+    checkpointIntervalMs: config.checkpoint.intervalSeconds * 1000,
+    deadLettersMax: config.deadLetters.max,
+    timers: options.timers,
+  }
+  const heapMb = Math.floor((totalmem() * HEAP_SHARE) / config.storage.shards / 1_048_576)
+  return new Worker(workerEntry('shard'), {
+    name: `shard-${shard}`,
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: Math.max(512, heapMb) },
+  })
+}
+
+/** Threads that training may use beside the shards. */
+export function trainingThreads(): number {
+  return Math.max(1, availableParallelism() - 1)
+}
