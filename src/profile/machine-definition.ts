@@ -92,7 +92,9 @@ function normalizeState(definition: MachineDefinition, name: string, fail: Fail)
   const state = definition.states[name]
   onlyKeys(state, STATE_KEYS, at, fail)
   const names = Object.keys(definition.states)
-  const read = (value: unknown, path: Path) => normalizeCandidates(value, { path, names, fail })
+  const read = (value: unknown, path: Path) => {
+    return normalizeCandidates(value, { id: definition.id, path, names, fail })
+  }
   const on = new Map<string, RawTransition[]>()
   for (const [event, value] of Object.entries(state.on ?? {})) {
     const path = [...at, 'on', event]
@@ -117,6 +119,7 @@ function normalizeState(definition: MachineDefinition, name: string, fail: Fail)
 }
 
 interface CandidateContext {
+  readonly id: string
   readonly path: Path
   readonly names: readonly string[]
   readonly fail: Fail
@@ -147,14 +150,20 @@ function normalizeTransition(value: unknown, context: CandidateContext): RawTran
   }
   return {
     target: target ?? null,
-    guard: guard === undefined ? null : checkGuard(guard, path, fail),
+    guard: guard === undefined ? null : checkGuard(guard, context),
     reenter: reenter ?? false,
   }
 }
 
-function checkGuard(guard: unknown, path: Path, fail: Fail): string {
-  if (typeof guard !== 'string') return fail([...path, 'guard'], 'a guard is an expression')
-  parseExpression(guard)
+function checkGuard(guard: unknown, { path, id, fail }: CandidateContext): string {
+  const at = [...path, 'guard']
+  if (typeof guard !== 'string') return fail(at, 'a guard is an expression')
+  try {
+    parseExpression(guard)
+  } catch (error) {
+    if (!(error instanceof LimnError)) throw error
+    throw new MachineError(error.code, id, at, error.message)
+  }
   return guard
 }
 
