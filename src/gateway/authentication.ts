@@ -42,7 +42,7 @@ export function findWriteKey(body: Uint8Array<ArrayBuffer>, keys: KeyRing): stri
     const at = buffer.indexOf(WRITE_KEY, from)
     if (at < 0) return null
     from = at + WRITE_KEY.byteLength
-    const text = /^\s*:\s*"([^"\\]+)"/.exec(buffer.latin1Slice(from, from + WRITE_KEY_WINDOW))?.[1]
+    const text = /^\s*:\s*"([^"\\]+)"/.exec(buffer.toString('latin1', from, from + WRITE_KEY_WINDOW))?.[1]
     if (text !== undefined && keys.verify(text, 'write') !== null) return text
   }
   return null

@@ -122,16 +122,14 @@ export class KeyRing {
 
   /**
    * At the first start (no key yet) makes one key of each scope, with the given texts where there
-   * are any. Later only adds given texts that are unknown. Returns those whose text was made here,
-   * to be printed once.
+   * are any; later does nothing, so that a revoked key stays revoked. Returns those whose text was
+   * made here, to be printed once.
    */
   bootstrap(texts: BootstrapTexts): CreatedKey[] {
-    const first = this.#keys.length === 0
+    if (this.#keys.length > 0) return []
     const made: CreatedKey[] = []
     for (const scope of KEY_SCOPES) {
       const text = texts[scope]
-      if (text === undefined && !first) continue
-      if (text !== undefined && this.knows(text)) continue
       const created = this.create({ name: 'bootstrap', scope, text })
       if (text === undefined) made.push(created)
     }

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { LimnError } from '../protocol/errors.ts'
 import {
+  ABORTED_STATUS,
   isRefusal,
   type HeaderList,
   type HttpExchange,
@@ -173,6 +174,8 @@ class NodeHead implements RequestHead {
 
 class NodeExchange extends NodeHead implements HttpExchange {
   aborted = false
+  extraHeaders: HeaderList = []
+  finished: ((status: number) => void) | null = null
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #draining: () => boolean
@@ -208,15 +211,19 @@ class NodeExchange extends NodeHead implements HttpExchange {
     this.#answered = true
     const response = this.#response
     response.statusCode = status
-    for (let i = 0; i + 1 < headers.length; i += 2) response.setHeader(headers[i] ?? '', headers[i + 1] ?? '')
+    setHeaders(response, headers)
+    setHeaders(response, this.extraHeaders)
     if (status !== 204) response.setHeader('content-length', Buffer.byteLength(body))
     if (this.#draining() || !this.#request.complete) response.setHeader('connection', 'close')
     response.end(body)
     if (!this.#request.complete) this.#request.resume()
+    this.finished?.(status)
   }
 
   #abort(): void {
-    if (!this.#answered) this.aborted = true
+    if (this.#answered || this.aborted) return
+    this.aborted = true
+    this.finished?.(ABORTED_STATUS)
   }
 }
 
@@ -263,6 +270,12 @@ class NodeSocket implements ServerSocket {
     if (!this.#heard) return this.terminate()
     this.#heard = false
     if (this.open) this.#webSocket.ping()
+  }
+}
+
+function setHeaders(response: ServerResponse, headers: HeaderList): void {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    response.setHeader(headers[i] ?? '', headers[i + 1] ?? '')
   }
 }
 

@@ -25,10 +25,17 @@ export interface RequestHead {
   header(name: string): string
 }
 
+/** Stands for "the client went away before the answer"; never on the wire. */
+export const ABORTED_STATUS = 499
+
 /** One HTTP request and its one answer. */
 export interface HttpExchange extends RequestHead {
   /** The client went away: `respond` does nothing any more. */
   readonly aborted: boolean
+  /** Sent with whatever answer comes. */
+  extraHeaders: HeaderList
+  /** Called once, with the answer's status or {@link ABORTED_STATUS}. */
+  finished: ((status: number) => void) | null
   /**
    * Must be called during the handler's call or not at all. `done` gets the whole body, or null as
    * soon as it is known to exceed `bytesMax`; it is never called after an abort.

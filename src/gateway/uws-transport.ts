@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LimnError } from '../protocol/errors.ts'
 import {
+  ABORTED_STATUS,
   isRefusal,
   type HeaderList,
   type HttpExchange,
@@ -199,6 +200,8 @@ class UwsHead implements RequestHead {
 
 class UwsExchange extends UwsHead implements HttpExchange {
   aborted = false
+  extraHeaders: HeaderList = []
+  finished: ((status: number) => void) | null = null
   readonly #response: UwsResponse
   readonly #owner: ExchangeOwner
   #answered = false
@@ -218,25 +221,23 @@ class UwsExchange extends UwsHead implements HttpExchange {
     if (this.#answered) return
     this.#response.onAborted(() => {
       this.aborted = true
+      if (this.#answered) return
       this.#owner.running -= 1
+      this.finished?.(ABORTED_STATUS)
     })
   }
 
   readBody(bytesMax: number, done: (body: OwnedBytes | null) => void): void {
     this.#bodyPending = true
     if (Number(this.header('content-length')) > bytesMax) return done(null)
-    let collected: OwnedBytes | null = null
-    let exceeded = false
+    const collected = new Collector()
     this.#response.onData((chunk, last) => {
-      if (exceeded || this.aborted) return
-      if ((collected?.byteLength ?? 0) + chunk.byteLength > bytesMax) {
-        exceeded = true
-        return done(null)
-      }
-      collected = collected === null ? new Uint8Array(chunk.slice(0)) : appended(collected, chunk)
+      if (this.#answered || this.aborted || collected.bytes > bytesMax) return
+      collected.add(chunk, last)
+      if (collected.bytes > bytesMax) return done(null)
       if (!last) return
       this.#bodyPending = false
-      done(collected)
+      done(collected.take())
     })
   }
 
@@ -245,13 +246,15 @@ class UwsExchange extends UwsHead implements HttpExchange {
     this.#answered = true
     this.#owner.running -= 1
     const last = this.#owner.draining || this.#bodyPending
-    if (this.request !== null) return this.#write(status, headers, body, last)
-    this.#response.cork(() => this.#write(status, headers, body, last))
+    if (this.request !== null) this.#write(status, headers, body, last)
+    else this.#response.cork(() => this.#write(status, headers, body, last))
+    this.finished?.(status)
   }
 
   #write(status: number, headers: HeaderList, body: string | Uint8Array, last: boolean): void {
-    if (this.method === 'HEAD') writeHead(this.#response, status, headers, Buffer.byteLength(body), last)
-    else write(this.#response, status, headers, body, last)
+    const all = this.extraHeaders.length === 0 ? headers : [...headers, ...this.extraHeaders]
+    if (this.method === 'HEAD') writeHead(this.#response, status, all, Buffer.byteLength(body), last)
+    else write(this.#response, status, all, body, last)
   }
 }
 
@@ -320,9 +323,28 @@ function writeHead(
   response.endWithoutBody(bodyBytes, last)
 }
 
-function appended(collected: OwnedBytes, chunk: ArrayBuffer): OwnedBytes {
-  const joined = new Uint8Array(collected.byteLength + chunk.byteLength)
-  joined.set(collected)
-  joined.set(new Uint8Array(chunk), collected.byteLength)
-  return joined
+/** Joins chunks, which are only valid during their callback, with a copy of each byte or two. */
+class Collector {
+  bytes = 0
+  #memory: OwnedBytes = new Uint8Array(0)
+
+  add(chunk: ArrayBuffer, last: boolean): void {
+    const start = this.bytes
+    this.bytes += chunk.byteLength
+    if (start === 0 && last) this.#memory = new Uint8Array(chunk.slice(0))
+    else this.#append(chunk, start)
+  }
+
+  take(): OwnedBytes {
+    return this.#memory.byteLength === this.bytes ? this.#memory : this.#memory.slice(0, this.bytes)
+  }
+
+  #append(chunk: ArrayBuffer, start: number): void {
+    if (this.bytes > this.#memory.byteLength) {
+      const grown = new Uint8Array(Math.max(this.bytes, this.#memory.byteLength * 2))
+      grown.set(this.#memory)
+      this.#memory = grown
+    }
+    this.#memory.set(new Uint8Array(chunk), start)
+  }
 }

@@ -1,0 +1,37 @@
+import type { TransportChoice } from './transport.ts'
+
+export interface GatewayConfig {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly transport: TransportChoice
+  /** Origins that browsers may call from; `['*']` for any. */
+  readonly corsOrigins: readonly string[]
+  /** A request's body, compressed and decompressed. */
+  readonly bodyBytesMax: number
+  /** A WebSocket message. */
+  readonly frameBytesMax: number
+  /** Frames of one WebSocket that may be unacknowledged. */
+  readonly creditsMax: number
+  /** Event bytes handed to shards and not yet acknowledged, over all clients. */
+  readonly inFlightBytesMax: number
+  /** What a WebSocket may owe a slow reader. */
+  readonly socketBufferBytesMax: number
+  readonly idleTimeoutSeconds: number
+  /** How long running requests may take when the gateway stops. */
+  readonly drainTimeoutMs: number
+}
+
+export const GATEWAY_DEFAULTS: GatewayConfig = {
+  host: '127.0.0.1',
+  port: 8080,
+  transport: 'auto',
+  corsOrigins: ['*'],
+  bodyBytesMax: 512_000,
+  frameBytesMax: 1_048_576,
+  creditsMax: 32,
+  inFlightBytesMax: 134_217_728,
+  socketBufferBytesMax: 4_194_304,
+  idleTimeoutSeconds: 32,
+  drainTimeoutMs: 10_000,
+}

@@ -1,0 +1,159 @@
+/** The shapes of requests and answers: they validate what comes in and become the OpenAPI document. */
+import Type, { type TSchema } from 'typebox'
+
+export const ID_LENGTH_MAX = 512
+export const PREDICTION_IDS_MAX = 1_000
+export const EVENTS_LIMIT_MAX = 1_000
+
+const POSITION = '^[0-9]{1,4}:[0-9]{1,16}(,[0-9]{1,4}:[0-9]{1,16}){0,1023}$'
+const LIMIT = '^([1-9][0-9]{0,2}|1000)$'
+const CURSOR = '^[\\x21-\\x7e]{1,512}$'
+
+const minPosition = Type.Optional(
+  Type.String({
+    pattern: POSITION,
+    description: 'Answer only after these records are folded: a position from an ingest reply',
+    examples: ['0:1234'],
+  }),
+)
+
+export const NoParameters = Type.Object({}, { additionalProperties: false })
+
+export const ProfileParameters = Type.Object(
+  {
+    min_position: minPosition,
+    at: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 40,
+        description: 'The profile as it was then: an ISO 8601 time or milliseconds since 1970',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const PredictionParameters = Type.Object(
+  { min_position: minPosition },
+  { additionalProperties: false },
+)
+
+export const EventsParameters = Type.Object(
+  {
+    limit: Type.Optional(Type.String({ pattern: LIMIT, description: '1 to 1000; 50 when left out' })),
+    before: Type.Optional(
+      Type.String({ pattern: CURSOR, description: 'The cursor "next" of the page before' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const MembersParameters = Type.Object(
+  {
+    limit: Type.Optional(Type.String({ pattern: LIMIT, description: '1 to 1000; 100 when left out' })),
+    cursor: Type.Optional(
+      Type.String({ pattern: CURSOR, description: 'The cursor "next" of the page before' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const IngestParameters = Type.Object({
+  writeKey: Type.Optional(Type.String({ description: 'Where neither header nor body carries the key' })),
+  predict: Type.Optional(
+    Type.String({ description: 'Models to score after exactly these events, joined by commas' }),
+  ),
+})
+
+export const PixelParameters = Type.Object({
+  writeKey: Type.String({ description: 'A key with scope "write"' }),
+  userId: Type.Optional(Type.String()),
+  anonymousId: Type.Optional(Type.String()),
+  event: Type.Optional(Type.String({ description: 'For track' })),
+  name: Type.Optional(Type.String({ description: 'For page' })),
+})
+
+export const LiveParameters = Type.Object({
+  topics: Type.Optional(
+    Type.String({ description: 'overview, profile:<id>, segment:<name>, states:<machine>; commas between' }),
+  ),
+  token: Type.Optional(Type.String({ description: 'A key with scope "read", for browsers' })),
+})
+
+export const IdBatch = Type.Object({
+  ids: Type.Array(Type.String({ minLength: 1, maxLength: ID_LENGTH_MAX }), {
+    minItems: 1,
+    maxItems: PREDICTION_IDS_MAX,
+  }),
+})
+
+export const Message = Type.Object(
+  {
+    type: Type.Optional(Type.String({ description: 'Needed in a batch' })),
+    userId: Type.Optional(Type.String({ description: 'userId or anonymousId is needed' })),
+    anonymousId: Type.Optional(Type.String()),
+    messageId: Type.Optional(Type.String({ maxLength: 100 })),
+    event: Type.Optional(Type.String({ description: 'Needed by track' })),
+    previousId: Type.Optional(Type.String({ description: 'Needed by alias' })),
+    properties: Type.Optional(Type.Object({})),
+    traits: Type.Optional(Type.Object({})),
+    context: Type.Optional(Type.Object({})),
+    timestamp: Type.Optional(Type.String({ format: 'date-time' })),
+    originalTimestamp: Type.Optional(Type.String({ format: 'date-time' })),
+    sentAt: Type.Optional(Type.String({ format: 'date-time' })),
+    writeKey: Type.Optional(Type.String()),
+  },
+  { description: 'A message of the Segment specification; more members are allowed' },
+)
+
+export const MessageBatch = Type.Object({
+  batch: Type.Array(Message, { maxItems: 2_500 }),
+  context: Type.Optional(Type.Object({})),
+  sentAt: Type.Optional(Type.String({ format: 'date-time' })),
+  import: Type.Optional(Type.Boolean({ description: 'History: event times are taken as given' })),
+  writeKey: Type.Optional(Type.String()),
+})
+
+const Rejected = Type.Array(
+  Type.Object({ index: Type.Integer(), code: Type.String(), reason: Type.String() }),
+)
+
+const Prediction = Type.Object({
+  model: Type.String(),
+  version: Type.String(),
+  score: Type.Number(),
+  label: Type.Union([Type.String(), Type.Null()]),
+  position: Type.String(),
+})
+
+export const IngestAnswer = Type.Object({
+  success: Type.Literal(true),
+  position: Type.Optional(Type.String({ description: 'With predict' })),
+  predictions: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  rejected: Type.Optional(Rejected),
+})
+
+export const StreamReply = Type.Object({
+  ack: Type.Union([Type.Integer(), Type.Null()], { description: 'The seq of the frame' }),
+  position: Type.Optional(Type.String()),
+  accepted: Type.Integer(),
+  rejected: Rejected,
+  credits: Type.Integer({ description: 'Frames that may be unacknowledged from now on' }),
+  predictions: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+})
+
+export const ErrorAnswer = Type.Object({
+  error: Type.Object({
+    code: Type.String({ pattern: '^ERR_[A-Z_]+$', description: 'Match this; see docs/errors.md' }),
+    message: Type.String(),
+  }),
+})
+
+export const EventPage = Type.Object({
+  events: Type.Array(Type.Unknown()),
+  cursor: Type.Object({ next: Type.Union([Type.String(), Type.Null()]) }),
+})
+
+export const PredictionAnswer = Prediction
+export const AnyObject: TSchema = Type.Object({}, { additionalProperties: true })
