@@ -105,7 +105,9 @@ function serverTable(section: string, properties: Readonly<Record<string, Schema
     cells.push(`\`${variableName(section, key)}\``, schema.description ?? '')
     return `| ${cells.join(' | ')} |`
   })
-  return ['| key | allowed | default | environment | |', '|---|---|---|---|---|', ...rows].join('\n')
+  return ['| key | allowed | default | environment | |', '|---|---|---|---|---|', ...rows].join(
+    '\n',
+  )
 }
 
 function keyTable(schema: SchemaNode): string {
@@ -129,7 +131,9 @@ function keyRows(schema: SchemaNode, prefix: string): string[] {
 /** Traits, segments and models have tables of their own; states of a machine are shown in place. */
 function nestedRows(schema: SchemaNode, prefix: string): string[] {
   const own: readonly SchemaNode[] = [traitSchema, segmentSchema, modelSchema]
-  return own.some((other) => other.description === schema.description) ? [] : keyRows(schema, prefix)
+  return own.some((other) => other.description === schema.description)
+    ? []
+    : keyRows(schema, prefix)
 }
 
 function hasDefaults(schema: SchemaNode): boolean {

@@ -156,7 +156,11 @@ function formulaCycles({ traits }: ProfileDefinition): Fault[] {
   return [...inputs.keys()]
     .filter((name) => reads(name, name, new Set()))
     .map((name) => {
-      return { path: ['traits', name, 'formula'], of: 'value', message: 'found a circle of formulas' }
+      return {
+        path: ['traits', name, 'formula'],
+        of: 'value',
+        message: 'found a circle of formulas',
+      }
     })
 }
 

@@ -56,8 +56,9 @@ function loadMachine(path: string, traits: readonly string[], warnings: string[]
     }
   } catch (error) {
     if (!(error instanceof LimnError)) throw error
-    const at = error instanceof MachineError ? error.path : []
-    file.refuse([{ path: at, of: 'value', message: error.message }])
+    const known = error instanceof MachineError
+    const message = known ? error.reason : error.message
+    file.refuse([{ path: known ? error.path : [], of: 'value', message }])
   }
   file.refuse(machineGuardFaults(machine, traits))
   return machine
@@ -69,7 +70,8 @@ function machineGuardFaults(machine: MachineDefinition, traits: readonly string[
     if (typeof value !== 'object' || value === null) return
     for (const [key, child] of Object.entries(value)) {
       const at = [...path, key]
-      if (key === 'guard' && typeof child === 'string') faults.push(...guardFaults(at, child, traits))
+      if (key === 'guard' && typeof child === 'string')
+        faults.push(...guardFaults(at, child, traits))
       else walk(child, at)
     }
   }

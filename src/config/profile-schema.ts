@@ -53,7 +53,11 @@ export const traitSchema = Type.Object(
       Type.Integer({ minimum: 1, maximum: 64, description: '`top`: how many are kept.' }),
     ),
     limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1024, description: '`distinct`: most that are counted.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 1024,
+        description: '`distinct`: most that are counted.',
+      }),
     ),
     numerator: Type.Optional(Type.String({ ...NAME, description: '`ratio`: a trait.' })),
     denominator: Type.Optional(Type.String({ ...NAME, description: '`ratio`: a trait.' })),

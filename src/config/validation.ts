@@ -102,7 +102,9 @@ export function describeAllowed(schema: SchemaNode): string {
 
 /** `found "x"; allowed: …` */
 export function foundMessage(value: unknown, allowed: string): string {
-  return value === undefined ? `missing; needed: ${allowed}` : `found ${show(value)}; allowed: ${allowed}`
+  return value === undefined
+    ? `missing; needed: ${allowed}`
+    : `found ${show(value)}; allowed: ${allowed}`
 }
 
 export function unknownMessage(name: string, known: readonly string[], what = 'key'): string {

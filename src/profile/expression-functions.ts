@@ -61,12 +61,14 @@ export const EXPRESSION_FUNCTIONS: ReadonlyMap<string, ExpressionFunction> = new
       argument: 'string',
       result: 'boolean',
       description: "contains(text, 'part'): whether the text has the part in it",
-      build: ([text, part]) => () => {
-        const whole = text()
-        const wanted = part()
-        if (typeof whole !== 'string' || typeof wanted !== 'string') return false
-        return whole.includes(wanted)
-      },
+      build:
+        ([text, part]) =>
+        () => {
+          const whole = text()
+          const wanted = part()
+          if (typeof whole !== 'string' || typeof wanted !== 'string') return false
+          return whole.includes(wanted)
+        },
     },
   ],
 ])
@@ -83,10 +85,12 @@ function one(description: string, apply: (x: number) => number): ExpressionFunct
     argument: 'number',
     result: 'number',
     description,
-    build: ([arg]) => () => {
-      const x = arg()
-      return typeof x === 'number' ? finite(apply(x)) : null
-    },
+    build:
+      ([arg]) =>
+      () => {
+        const x = arg()
+        return typeof x === 'number' ? finite(apply(x)) : null
+      },
   }
 }
 

@@ -4,7 +4,18 @@ import { LimnError } from '../protocol/errors.ts'
 export type Value = number | string | boolean | null
 
 export type BinaryOperator =
-  'or' | 'and' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '+' | '-' | '*' | '/'
+  | 'or'
+  | 'and'
+  | '=='
+  | '!='
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | '+'
+  | '-'
+  | '*'
+  | '/'
 
 /** The syntax tree. `column` counts from 1 in the text. */
 export type Expression =

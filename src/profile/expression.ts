@@ -127,10 +127,10 @@ export function unknownNameError(what: string, name: string, known: Iterable<str
   return new LimnError('ERR_EXPRESSION_NAME', `unknown ${what} "${name}"${hint}`)
 }
 
-/** The known name within a small edit distance of `name`, or null. */
+/** The known name within a few edits of `name` (a third of its length, at least 1 or 2), or null. */
 export function closestName(name: string, known: Iterable<string>): string | null {
   let closest: string | null = null
-  let best = Math.max(1, Math.floor(name.length / 3)) + 1
+  let best = (name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))) + 1
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) >= best) continue
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())

@@ -10,11 +10,14 @@ export const DELAY_MS_MAX = 315_360_000_000
 /** A fault in a machine's definition; `path` leads to it from the definition's root. */
 export class MachineError extends LimnError {
   readonly path: readonly (string | number)[]
+  /** The message without machine and path. */
+  readonly reason: string
 
   constructor(code: string, id: string, path: readonly (string | number)[], message: string) {
     const place = path.length === 0 ? '' : `${path.join('.')}: `
     super(code, `machine ${id}: ${place}${message}`)
     this.path = path
+    this.reason = message
   }
 }
 
@@ -143,7 +146,7 @@ function normalizeTransition(value: unknown, context: CandidateContext): RawTran
   onlyKeys(raw, TRANSITION_KEYS, path, fail)
   const { target, guard, reenter } = raw as Record<string, unknown>
   if (target !== undefined && (typeof target !== 'string' || !names.includes(target))) {
-    return fail([...path, 'target'], unknownState(String(target), names))
+    return fail([...path, 'target'], unknownState(target, names))
   }
   if (reenter !== undefined && typeof reenter !== 'boolean') {
     return fail([...path, 'reenter'], 'allowed: true, false')
@@ -175,6 +178,6 @@ function onlyKeys(value: object, allowed: readonly string[], path: Path, fail: F
   }
 }
 
-function unknownState(name: string, names: readonly string[]): string {
-  return `found "${name}"; allowed: ${names.join(', ')}`
+function unknownState(name: unknown, names: readonly string[]): string {
+  return `found ${JSON.stringify(name)}; allowed: ${names.join(', ')}`
 }

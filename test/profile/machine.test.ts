@@ -264,7 +264,9 @@ describe('compileMachine', () => {
   })
 
   test('lists unreachable states', () => {
-    const table = compileMachine(machine({ a: { after: { '1h': 'b' } }, b: {}, c: { on: { x: 'a' } } }))
+    const table = compileMachine(
+      machine({ a: { after: { '1h': 'b' } }, b: {}, c: { on: { x: 'a' } } }),
+    )
     expect(table.unreachable).toEqual(['c'])
     expect(table.dues[0][0].delayMs).toBe(3_600_000)
   })
@@ -272,14 +274,34 @@ describe('compileMachine', () => {
   test.each([
     [{ a: { on: { x: 'z' } } }, 'ERR_MACHINE_INVALID', ['states', 'a', 'on', 'x', 'target']],
     [{ a: { entry: 'log' } }, 'ERR_MACHINE_INVALID', ['states', 'a', 'entry']],
-    [{ a: { on: { x: { actions: 'log' } } } }, 'ERR_MACHINE_INVALID', ['states', 'a', 'on', 'x', 'actions']],
+    [
+      { a: { on: { x: { actions: 'log' } } } },
+      'ERR_MACHINE_INVALID',
+      ['states', 'a', 'on', 'x', 'actions'],
+    ],
     [{ a: { after: { soon: 'a' } } }, 'ERR_MACHINE_INVALID', ['states', 'a', 'after', 'soon']],
-    [{ a: { after: { '60s': 'a', '1m': 'a' } } }, 'ERR_MACHINE_INVALID', ['states', 'a', 'after', '1m']],
+    [
+      { a: { after: { '60s': 'a', '1m': 'a' } } },
+      'ERR_MACHINE_INVALID',
+      ['states', 'a', 'after', '1m'],
+    ],
     [{ a: { on: { 'x.*': 'a' } } }, 'ERR_MACHINE_INVALID', ['states', 'a', 'on', 'x.*']],
     [{ 'a.b': {}, a: {} }, 'ERR_MACHINE_INVALID', ['states', 'a.b']],
-    [{ a: { on: { x: { guard: '1 +' } } } }, 'ERR_EXPRESSION_SYNTAX', ['states', 'a', 'on', 'x', 'guard']],
-    [{ a: { after: { '1m': 'b' } }, b: { after: { '1m': 'a' } } }, 'ERR_MACHINE_AFTER_CYCLE', ['states', 'a', 'after']],
-    [{ a: { after: { '1m': { target: 'a', reenter: true } } } }, 'ERR_MACHINE_AFTER_CYCLE', ['states', 'a', 'after']],
+    [
+      { a: { on: { x: { guard: '1 +' } } } },
+      'ERR_EXPRESSION_SYNTAX',
+      ['states', 'a', 'on', 'x', 'guard'],
+    ],
+    [
+      { a: { after: { '1m': 'b' } }, b: { after: { '1m': 'a' } } },
+      'ERR_MACHINE_AFTER_CYCLE',
+      ['states', 'a', 'after'],
+    ],
+    [
+      { a: { after: { '1m': { target: 'a', reenter: true } } } },
+      'ERR_MACHINE_AFTER_CYCLE',
+      ['states', 'a', 'after'],
+    ],
   ])('refuses %j', (states, code, path) => {
     expect(faultOf(machine(states as MachineDefinition['states']))).toMatchObject({ code, path })
   })
