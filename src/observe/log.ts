@@ -6,15 +6,17 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 /** Members that would carry a shopper's or a client's secrets, wherever a caller puts them. */
 const REDACTED = ['userId', 'anonymousId', 'email', 'authorization', 'writeKey', 'token', 'body']
 
+export interface LogOptions {
+  readonly level: LogLevel
+  /** Standard error when left out: standard output belongs to a command's report. */
+  readonly destination?: DestinationStream
+}
+
 /**
- * JSON lines on standard output. No personal data: log codes, counts and positions, never ids,
- * messages or keys; the redaction is a second line of defence, not a licence.
+ * JSON lines. No personal data: log codes, counts and positions, never ids, messages or keys; the
+ * redaction is a second line of defence, not a licence.
  */
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const options = {
-    level,
-    base: null,
-    redact: { paths: REDACTED.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
-  }
-  return destination === undefined ? pino(options) : pino(options, destination)
+export function createLogger({ level, destination = pino.destination(2) }: LogOptions): Logger {
+  const paths = REDACTED.flatMap((name) => [name, `*.${name}`])
+  return pino({ level, base: null, redact: { paths, censor: '[redacted]' } }, destination)
 }
