@@ -1,0 +1,116 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { ProfileDefinition } from '../profile/definition.ts'
+import { LimnError, toErrorValue } from '../protocol/errors.ts'
+import type { ErrorValue } from '../protocol/shards.ts'
+import type { ModelDefinition } from './definition.ts'
+import type { FitOptions } from './learner.ts'
+import type { EvaluateResult, TrainProgress, TrainResult } from './train.ts'
+
+/** What a training worker must know; plain data. */
+export interface ModelRequest {
+  readonly dataDir: string
+  readonly shardCount: number
+  /** The registry's directory. */
+  readonly modelsDir: string
+  readonly profile: ProfileDefinition
+  readonly name: string
+  readonly model: ModelDefinition
+}
+
+export interface TrainRequest extends ModelRequest {
+  readonly seed: number
+  /** Makes the new version live. */
+  readonly promote: boolean
+  readonly fit?: Partial<FitOptions>
+}
+
+export interface EvaluateRequest extends ModelRequest {
+  readonly version: number
+}
+
+export type TrainerTask =
+  | { readonly kind: 'train'; readonly request: TrainRequest }
+  | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
+
+/** Expected failures as data: an error that crosses threads loses its code. */
+export type TaskOutcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: ErrorValue }
+
+export interface RunOptions {
+  readonly progress?: (progress: TrainProgress) => void
+  /** Ends the worker; nothing is saved. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Trains and evaluates in a worker thread, one task at a time and at a lower priority than the
+ * shards where the system allows it; others wait in line. The thread ends when it is idle, which
+ * gives its memory back.
+ */
+export class Trainer {
+  private readonly pool: Piscina<TrainerTask & { port: MessagePort }, TaskOutcome<unknown>>
+
+  /** @param options.filename URL of the compiled `workers/train.js` */
+  constructor(options: { readonly filename: URL }) {
+    this.pool = new Piscina({
+      filename: options.filename.href,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: 1_000,
+      niceIncrement: 10,
+      maxQueue: TASKS_WAITING_MAX,
+    })
+  }
+
+  train(request: TrainRequest, options: RunOptions = {}): Promise<TrainResult> {
+    return this.run({ kind: 'train', request }, options) as Promise<TrainResult>
+  }
+
+  evaluate(request: EvaluateRequest, options: RunOptions = {}): Promise<EvaluateResult> {
+    return this.run({ kind: 'evaluate', request }, options) as Promise<EvaluateResult>
+  }
+
+  close(): Promise<void> {
+    return this.pool.destroy()
+  }
+
+  private async run(task: TrainerTask, options: RunOptions): Promise<unknown> {
+    if (this.pool.queueSize >= TASKS_WAITING_MAX) {
+      const message = `${TASKS_WAITING_MAX} trainings are waiting already`
+      throw new LimnError('ERR_MODEL_BUSY', message, { retryable: true })
+    }
+    const { port1, port2 } = new MessageChannel()
+    port1.on('message', (progress: TrainProgress) => options.progress?.(progress))
+    try {
+      const outcome = await this.pool.run(
+        { ...task, port: port2 },
+        { transferList: [port2], signal: options.signal ?? null },
+      )
+      if (outcome.ok) return outcome.value
+      throw new LimnError(outcome.error.code, outcome.error.message, {
+        retryable: outcome.error.retryable ?? false,
+      })
+    } catch (error) {
+      if (options.signal?.aborted !== true) throw error
+      throw new LimnError('ERR_MODEL_INTERRUPTED', 'training was interrupted; nothing was saved', {
+        cause: error,
+        retryable: true,
+      })
+    } finally {
+      port1.close()
+    }
+  }
+}
+
+const TASKS_WAITING_MAX = 16
+
+/** Runs a task's function in the worker; what it throws becomes data. */
+export async function settle<T>(run: () => Promise<T>): Promise<TaskOutcome<T>> {
+  try {
+    return { ok: true, value: await run() }
+  } catch (error) {
+    return { ok: false, error: toErrorValue(error) }
+  }
+}
