@@ -1,6 +1,11 @@
 import { NUMBER_FIELDS, STRING_FIELDS } from '../event/record.ts'
 import type { ProfileDefinition, TraitDefinition, TraitOperation } from '../profile/definition.ts'
-import { closestName, parseExpression, references } from '../profile/expression.ts'
+import {
+  closestName,
+  parseExpression,
+  references,
+  usedInArithmetic,
+} from '../profile/expression.ts'
 import { delayMsOf } from '../profile/machine-definition.ts'
 import { LimnError } from '../protocol/errors.ts'
 import type { Fault, Path } from './validation.ts'
@@ -56,6 +61,7 @@ export function definitionFaults(definition: ProfileDefinition): Fault[] {
     const path = ['segments', name, 'when']
     faults.push(...checkText(path, segment.when, (used) => isProfileName(used, names), names))
     faults.push(...tagFaults(path, segment.when, definition))
+    faults.push(...sinceFaults(path, segment.when, definition))
   }
   return faults
 }
@@ -176,6 +182,17 @@ function tagFaults(path: Path, text: string, { traits }: ProfileDefinition): Fau
     .filter(({ trait }) => !tops.includes(trait))
     .map(({ trait }) => {
       const message = `found tag trait "${trait}"; allowed: a trait with op top${hint(trait, tops)}`
+      return { path, of: 'value', message }
+    })
+}
+
+/** A segment is left by time at known instants only if ages are compared with constants. */
+function sinceFaults(path: Path, text: string, { traits }: ProfileDefinition): Fault[] {
+  const used = [...namesOf(text)].filter((name) => traits[name]?.op === 'since')
+  return used
+    .filter((name) => usedInArithmetic(parseExpression(text), name))
+    .map((name) => {
+      const message = `found "${name}" in arithmetic; allowed: since traits compared with constants`
       return { path, of: 'value', message }
     })
 }

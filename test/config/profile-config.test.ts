@@ -142,6 +142,10 @@ models:
       "segments: { s: { when: \"tag('orders', 'a') > 1\" } }",
       'found tag trait "orders"; allowed: a trait with op top',
     ],
+    [
+      'segments: { s: { when: age + 1 > 5 } }',
+      'found "age" in arithmetic; allowed: since traits compared',
+    ],
     ['segments: { s: {} }', '4:13: segments.s: missing "when"'],
     ['machines: [machine.yaml, machine.yaml]', '4:26: machines.1: found a second machine "stage"'],
     [
@@ -150,7 +154,9 @@ models:
     ],
     ['models: { m: {} }', 'models.m: missing "target"'],
   ])('refuses %j', (line, message) => {
-    expect(faultOf(`${withTrait('# nothing')}${line}\n`)).toContain(message)
+    expect(
+      faultOf(`${withTrait('age: { part: social, op: since, on: page }')}${line}\n`),
+    ).toContain(message)
   })
 
   test.each([
