@@ -35,7 +35,9 @@ function Console() {
         {connection.value === 'lost' && (
           <>
             <span>Connection lost. Trying again…</span>
-            <button type="button" onClick={connectNow}>Try now</button>
+            <button type="button" onClick={connectNow}>
+              Try now
+            </button>
           </>
         )}
       </div>

@@ -18,6 +18,7 @@ const reason = missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')})`
 
 async function picture(page: Page, name: string): Promise<void> {
   if (SCREENSHOTS === undefined) return
+  await page.evaluate('scrollTo(0, 0)')
   await page.waitForTimeout(1300)
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
 }
@@ -38,7 +39,9 @@ describe.skipIf(reason !== '')(`console${reason}`, () => {
     await fixture?.close()
   })
 
-  async function openPage(options: { width?: number; dark?: boolean; token?: string } = {}): Promise<Page> {
+  async function openPage(
+    options: { width?: number; dark?: boolean; token?: string } = {},
+  ): Promise<Page> {
     const page = await browser.newPage({
       viewport: { width: options.width ?? 1440, height: 900 },
       colorScheme: options.dark === true ? 'dark' : 'light',
@@ -66,7 +69,10 @@ describe.skipIf(reason !== '')(`console${reason}`, () => {
       await page.waitForTimeout(120)
     }
     await page.locator('.dial', { hasText: '76%' }).waitFor()
-    expect(await page.locator('.steps [aria-current]').allTextContents()).toEqual(['Cart', 'Active'])
+    expect(await page.locator('.steps [aria-current]').allTextContents()).toEqual([
+      'Cart',
+      'Active',
+    ])
     expect(await page.locator('.history').textContent()).toContain('Product → Cart')
     expect(await page.locator('.chips .entered').allTextContents()).toEqual(['High value'])
     await page.locator('.timeline summary').first().click()
@@ -75,17 +81,18 @@ describe.skipIf(reason !== '')(`console${reason}`, () => {
     await page.close()
   })
 
-  it.each([{ name: 'mobile', width: 390, dark: false }, { name: 'dark', width: 1440, dark: true }])(
-    'fits $name', async ({ name, width, dark }) => {
-      const page = await openPage({ width, dark })
-      await page.getByRole('button', { name: /user:u1/ }).click()
-      await page.locator('.timeline li').first().waitFor()
-      const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
-      expect(overflow).toBeLessThanOrEqual(0)
-      await picture(page, name)
-      await page.close()
-    },
-  )
+  it.each([
+    { name: 'mobile', width: 390, dark: false },
+    { name: 'dark', width: 1440, dark: true },
+  ])('fits $name', async ({ name, width, dark }) => {
+    const page = await openPage({ width, dark })
+    await page.getByRole('button', { name: /user:u1/ }).click()
+    await page.locator('.timeline li').first().waitFor()
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+    expect(overflow).toBeLessThanOrEqual(0)
+    await picture(page, name)
+    await page.close()
+  })
 
   it('asks again, kindly, when the token is refused', async () => {
     const page = await openPage({ token: 'wrong' })

@@ -29,7 +29,8 @@ let stop: () => void = () => undefined
 let eventsTimer = 0
 
 const pathOf = (id: string): string => `/v1/profiles/${encodeURIComponent(id)}`
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
 
 /** Opens a shopper's portrait and follows it; `id` as in the API: `user:x`, `anonymous:x` or `x`. */
 export function open(id: string): void {
@@ -56,7 +57,9 @@ export function open(id: string): void {
 export async function load(id: string): Promise<void> {
   const [found, scored] = await Promise.all([
     getJson<Profile>(pathOf(id)),
-    getJson<{ predictions?: Predictions }>(`${pathOf(id)}/predictions`).catch(() => ({ predictions: {} })),
+    getJson<{ predictions?: Predictions }>(`${pathOf(id)}/predictions`).catch(() => ({
+      predictions: {},
+    })),
   ])
   if (selected.value !== id) return
   problem.value = ''

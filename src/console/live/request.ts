@@ -19,5 +19,8 @@ export async function getJson<T>(path: string): Promise<T> {
   if (response.status === 401 || response.status === 403) refuseToken()
   const body = (await response.json().catch(() => ({}))) as T & ErrorBody
   if (response.ok) return body
-  throw new RequestError(response.status, body.error?.message ?? `The server answered ${response.status}.`)
+  throw new RequestError(
+    response.status,
+    body.error?.message ?? `The server answered ${response.status}.`,
+  )
 }

@@ -71,7 +71,8 @@ function receive(text: string): void {
 function retry(): void {
   socket = null
   connection.value = 'lost'
-  const delay = Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts++) * (0.75 + Math.random() / 2)
+  const delay =
+    Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts++) * (0.75 + Math.random() / 2)
   timer = window.setTimeout(connect, delay)
   getJson('/v1/segments').catch(() => undefined)
 }

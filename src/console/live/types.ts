@@ -64,6 +64,10 @@ export interface SegmentInfo {
 
 export interface LiveProfileData {
   readonly profile?: Profile
-  readonly event?: { readonly type?: string; readonly event?: string; readonly time?: number } | null
+  readonly event?: {
+    readonly type?: string
+    readonly event?: string
+    readonly time?: number
+  } | null
   readonly predictions?: Predictions | null
 }

@@ -28,7 +28,8 @@ export function LineChart({ label, series, seconds, format, ceiling }: Props) {
   const end = times.reduce((a, b) => Math.max(a, b), 0)
   const top = ceiling ?? roundUp(values.reduce((a, b) => Math.max(a, b), 0) * 1.05)
   const x = (time: number): string => (WIDTH - ((end - time) / (seconds * 1000)) * WIDTH).toFixed(1)
-  const y = (value: number): string => (HEIGHT - 2 - (Math.min(value, top) / top) * (HEIGHT - 6)).toFixed(1)
+  const y = (value: number): string =>
+    (HEIGHT - 2 - (Math.min(value, top) / top) * (HEIGHT - 6)).toFixed(1)
   return (
     <div class="chart" role="img" aria-label={label}>
       <div class="scale" aria-hidden="true">
@@ -41,7 +42,9 @@ export function LineChart({ label, series, seconds, format, ceiling }: Props) {
           <line key={part} class="rule" x1="0" x2={WIDTH} y1={HEIGHT * part} y2={HEIGHT * part} />
         ))}
         {series.map(({ name, tone, points }, index) => {
-          const known = points.flatMap((p) => (p.value === null ? [] : [{ time: p.time, value: p.value }]))
+          const known = points.flatMap((p) =>
+            p.value === null ? [] : [{ time: p.time, value: p.value }],
+          )
           const line = known.map((p) => `${x(p.time)},${y(p.value)}`).join(' L')
           const first = known[0]
           const last = known.at(-1)
@@ -49,9 +52,12 @@ export function LineChart({ label, series, seconds, format, ceiling }: Props) {
           return (
             <g key={name} class={`tone-${tone}`}>
               {index === 0 && (
-                <path class="area" d={`M${x(first.time)},${HEIGHT} L${line} L${x(last.time)},${HEIGHT} Z`} />
+                <path
+                  class="area"
+                  d={`M${x(first.time)},${HEIGHT} L${line} L${x(last.time)},${HEIGHT} Z`}
+                />
               )}
-              <path class="line" d={`M${line}`} />
+              <path class="line" d={`M${line} h0.01`} />
             </g>
           )
         })}

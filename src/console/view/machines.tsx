@@ -24,14 +24,18 @@ export function Machines() {
           <h3>{title(machine)}</h3>
           <ol class="steps">
             {statesOf(machine, current).map((state) => (
-              <li key={state} aria-current={state === current ? 'step' : undefined}>{title(state)}</li>
+              <li key={state} aria-current={state === current ? 'step' : undefined}>
+                {title(state)}
+              </li>
             ))}
           </ol>
         </div>
       ))}
       <ul class="history" aria-live="polite" aria-label="Transitions">
         {transitions.value.slice(0, 4).map((t) => (
-          <li key={`${t.time} ${t.machine}`}><time>{clockAt(t.time)}</time> {title(t.from)} → <b>{title(t.to)}</b></li>
+          <li key={`${t.time} ${t.machine}`}>
+            <time>{clockAt(t.time)}</time> {title(t.from)} → <b>{title(t.to)}</b>
+          </li>
         ))}
       </ul>
     </article>

@@ -12,7 +12,9 @@ export function Portrait() {
     return (
       <section class="card empty" aria-label="Portrait">
         <h2>No shopper chosen</h2>
-        <p class="quiet">Choose one of the active shoppers, or search for an id, to watch the portrait change.</p>
+        <p class="quiet">
+          Choose one of the active shoppers, or search for an id, to watch the portrait change.
+        </p>
       </section>
     )
   }
@@ -28,18 +30,22 @@ export function Portrait() {
     <section class="portrait" aria-label={`Portrait of ${selected.value}`} key={selected.value}>
       <div class="card who">
         <h2 class="id">{selected.value}</h2>
-        <p class="quiet">First seen {at(shown.firstSeenAt)} · last seen {at(shown.lastSeenAt)}</p>
+        <p class="quiet">
+          First seen {at(shown.firstSeenAt)} · last seen {at(shown.lastSeenAt)}
+        </p>
         <Segments names={shown.segments ?? []} />
         <Links links={shown.links ?? []} />
       </div>
       <PredictionCard />
       <Machines />
-      <Traits title="Attributes" values={shown.attributes} />
-      <Traits title="Interests" values={shown.interests} />
-      <Traits title="Consumption" values={shown.consumption} />
-      <Traits title="Behaviour" values={shown.behaviour} />
-      <Traits title="Social" values={shown.social} />
-      <Timeline events={events.value} />
+      <div class="parts">
+        <Traits title="Attributes" values={shown.attributes} />
+        <Traits title="Interests" values={shown.interests} />
+        <Traits title="Consumption" values={shown.consumption} />
+        <Traits title="Behaviour" values={shown.behaviour} />
+        <Traits title="Social" values={shown.social} />
+        <Timeline events={events.value} />
+      </div>
     </section>
   )
 }
@@ -52,5 +58,12 @@ function linkText(link: unknown): string {
 
 function Links({ links }: { readonly links: readonly unknown[] }) {
   if (links.length === 0) return null
-  return <p class="quiet links">Joined: {links.map((link) => <code key={linkText(link)}>{linkText(link)}</code>)}</p>
+  return (
+    <p class="quiet links">
+      Joined:{' '}
+      {links.map((link) => (
+        <code key={linkText(link)}>{linkText(link)}</code>
+      ))}
+    </p>
+  )
 }

@@ -16,8 +16,18 @@ export function Segments({ names }: { readonly names: readonly string[] }) {
   }, [names])
   return (
     <ul class="chips" aria-label="Segments" aria-live="polite">
-      {names.map((name) => <li key={name} class="entered">{title(name)}</li>)}
-      {left.filter((name) => !names.includes(name)).map((name) => <li key={`left ${name}`} class="left">{title(name)}</li>)}
+      {names.map((name) => (
+        <li key={name} class="entered">
+          {title(name)}
+        </li>
+      ))}
+      {left
+        .filter((name) => !names.includes(name))
+        .map((name) => (
+          <li key={`left ${name}`} class="left">
+            {title(name)}
+          </li>
+        ))}
     </ul>
   )
 }

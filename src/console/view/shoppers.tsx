@@ -7,15 +7,28 @@ export function Shoppers() {
   const [value, setValue] = useState('')
   return (
     <nav class="card shoppers" aria-label="Shoppers">
-      <form role="search" onSubmit={(event) => {
-        event.preventDefault()
-        if (value.trim() !== '') open(value.trim())
-      }}>
+      <form
+        role="search"
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (value.trim() !== '') open(value.trim())
+        }}
+      >
         <label for="search">Find a shopper</label>
         <div class="row">
-          <input id="search" type="search" placeholder="user:… or anonymous:…" autocomplete="off" spellcheck={false}
-            value={value} onInput={(event) => setValue(event.currentTarget.value)} />
-          <button type="submit" class="primary">Open</button>
+          <input
+            id="search"
+            type="search"
+            placeholder="user:… or anonymous:…"
+            title="user:…, anonymous:… or a plain user id"
+            autocomplete="off"
+            spellcheck={false}
+            value={value}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
+          <button type="submit" class="primary">
+            Open
+          </button>
         </div>
       </form>
       <h2>Active now</h2>
@@ -23,12 +36,16 @@ export function Shoppers() {
         {recent.value.map(({ id, event, time }) => (
           <li key={id}>
             <button type="button" aria-current={selected.value === id} onClick={() => open(id)}>
-              <b>{id}</b><span>{event}</span><time>{clockAt(time)}</time>
+              <b>{id}</b>
+              <span>{event}</span>
+              <time>{clockAt(time)}</time>
             </button>
           </li>
         ))}
       </ul>
-      {recent.value.length === 0 && <p class="quiet">Nobody yet. Send an event and the shopper appears here.</p>}
+      {recent.value.length === 0 && (
+        <p class="quiet">Nobody yet. Send an event and the shopper appears here.</p>
+      )}
     </nav>
   )
 }

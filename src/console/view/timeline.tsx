@@ -14,7 +14,10 @@ export function Timeline({ events }: { readonly events: readonly StoredEvent[] }
         {events.map((event, index) => (
           <li key={event.position ?? index}>
             <details>
-              <summary><b>{nameOf(event)}</b><time>{clockAt(event.message?.['timestamp'] ?? event.receivedAt)}</time></summary>
+              <summary>
+                <b>{nameOf(event)}</b>
+                <time>{clockAt(event.message?.['timestamp'] ?? event.receivedAt)}</time>
+              </summary>
               <pre>{JSON.stringify(event.message, null, 2)}</pre>
             </details>
           </li>

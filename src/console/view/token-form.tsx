@@ -12,16 +12,31 @@ export function TokenForm() {
           if (value.trim() !== '') acceptToken(value.trim())
         }}
       >
-        <h1><img src="./icon.svg" alt="" width="28" height="28" /> Limn</h1>
+        <h1>
+          <img src="./icon.svg" alt="" width="28" height="28" /> Limn
+        </h1>
         <label for="token">Read token</label>
-        <input id="token" type="password" autocomplete="off" required value={value}
-          aria-describedby="token-help" onInput={(event) => setValue(event.currentTarget.value)} />
-        <p id="token-help" class={refused.value ? 'warning' : 'quiet'} role={refused.value ? 'alert' : undefined}>
+        <input
+          id="token"
+          type="password"
+          autocomplete="off"
+          required
+          value={value}
+          aria-describedby="token-help"
+          onInput={(event) => setValue(event.currentTarget.value)}
+        />
+        <p
+          id="token-help"
+          class={refused.value ? 'warning' : 'quiet'}
+          role={refused.value ? 'alert' : undefined}
+        >
           {refused.value
             ? 'The server did not accept that token. Check that it has the scope “read”.'
             : 'Printed at the first start. It stays in this tab only.'}
         </p>
-        <button type="submit" class="primary">Open the console</button>
+        <button type="submit" class="primary">
+          Open the console
+        </button>
       </form>
     </main>
   )

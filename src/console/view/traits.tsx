@@ -7,16 +7,27 @@ interface Props {
 }
 
 function isTags(value: unknown): value is readonly WeightedTag[] {
-  return Array.isArray(value) && value.length > 0 && typeof value[0] === 'object' && value[0] !== null && 'weight' in value[0]
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    typeof value[0] === 'object' &&
+    value[0] !== null &&
+    'weight' in value[0]
+  )
 }
 
 const isEmpty = (value: unknown): boolean =>
-  value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)
+  value === null ||
+  value === undefined ||
+  value === '' ||
+  (Array.isArray(value) && value.length === 0)
 
 /** One part of the portrait. The value's element is keyed by its text, so that a change flashes. */
 export function Traits({ title: heading, values }: Props) {
   const all = Object.entries(values ?? {}).filter(([, value]) => !isEmpty(value))
-  const plain = all.filter(([name, value]) => !isTags(value) && !/^(recency|frequency|monetary)_score$/.test(name))
+  const plain = all.filter(
+    ([name, value]) => !isTags(value) && !/^(recency|frequency|monetary)_score$/.test(name),
+  )
   const scores = all.filter(([name]) => /^(recency|frequency|monetary)_score$/.test(name))
   return (
     <article class={`card part ${heading.toLowerCase()}`}>
@@ -24,7 +35,12 @@ export function Traits({ title: heading, values }: Props) {
       {scores.length > 0 && (
         <ul class="rfm" aria-label="Recency, frequency, monetary value, each to 5">
           {scores.map(([name, value]) => (
-            <li key={name}><b class="flash" key={String(value)}>{String(value)}</b><span>{title(name.replace('_score', ''))}</span></li>
+            <li key={name}>
+              <b class="flash" key={String(value)}>
+                {String(value)}
+              </b>
+              <span>{title(name.replace('_score', ''))}</span>
+            </li>
           ))}
         </ul>
       )}
@@ -33,7 +49,14 @@ export function Traits({ title: heading, values }: Props) {
         <dl class="traits">
           {plain.map(([name, value]) => {
             const text = traitText(name, value)
-            return <div key={name}><dt>{title(name)}</dt><dd key={text} class="flash">{text}</dd></div>
+            return (
+              <div key={name}>
+                <dt>{title(name.replace(/^seconds_/, ''))}</dt>
+                <dd key={text} class="flash">
+                  {text}
+                </dd>
+              </div>
+            )
           })}
         </dl>
       )}
@@ -49,8 +72,15 @@ function Tags({ name, tags }: { readonly name: string; readonly tags: readonly W
       <h3>{title(name)}</h3>
       <ul>
         {tags.map(({ value, weight }) => (
-          <li key={value} style={{ '--weight': weight / heaviest }} title={`weight ${weight.toFixed(2)}`}>
-            {value} <small key={weight} class="flash">{weight.toFixed(1)}</small>
+          <li
+            key={value}
+            style={{ '--weight': weight / heaviest }}
+            title={`weight ${weight.toFixed(2)}`}
+          >
+            {value}{' '}
+            <small key={weight} class="flash">
+              {weight.toFixed(1)}
+            </small>
           </li>
         ))}
       </ul>
