@@ -213,11 +213,16 @@ class NodeExchange extends NodeHead implements HttpExchange {
     response.statusCode = status
     setHeaders(response, headers)
     setHeaders(response, this.extraHeaders)
-    if (status !== 204) response.setHeader('content-length', Buffer.byteLength(body))
-    if (this.#draining() || !this.#request.complete) response.setHeader('connection', 'close')
+    if (status !== 204 && status !== 304) response.setHeader('content-length', Buffer.byteLength(body))
+    const bodyPending = this.#hasBody() && !this.#request.complete
+    if (this.#draining() || bodyPending) response.setHeader('connection', 'close')
     response.end(body)
-    if (!this.#request.complete) this.#request.resume()
+    if (bodyPending) this.#request.resume()
     this.finished?.(status)
+  }
+
+  #hasBody(): boolean {
+    return this.header('transfer-encoding') !== '' || Number(this.header('content-length')) > 0
   }
 
   #abort(): void {

@@ -6,7 +6,7 @@ export interface UwsResponse {
   writeStatus(status: string): UwsResponse
   writeHeader(name: string, value: string): UwsResponse
   end(body: string | Uint8Array, closeConnection?: boolean): UwsResponse
-  endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): UwsResponse
+  endWithoutBody(): UwsResponse
   onAborted(handler: () => void): UwsResponse
   onData(handler: (chunk: ArrayBuffer, last: boolean) => void): UwsResponse
   cork(callback: () => void): UwsResponse

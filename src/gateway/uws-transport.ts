@@ -308,7 +308,7 @@ function write(
   last: boolean,
 ): void {
   writeHeaders(response, status, headers)
-  if (status === 204) response.endWithoutBody(undefined, last)
+  if (status === 204 || status === 304) endBare(response, last)
   else response.end(body, last)
 }
 
@@ -320,7 +320,17 @@ function writeHead(
   last: boolean,
 ): void {
   writeHeaders(response, status, headers)
-  response.endWithoutBody(bodyBytes, last)
+  response.writeHeader('content-length', String(bodyBytes))
+  endBare(response, last)
+}
+
+/**
+ * Without arguments: given a length or a close flag, `endWithoutBody` leaves the response open and
+ * the native layer ends the process.
+ */
+function endBare(response: UwsResponse, last: boolean): void {
+  if (last) response.writeHeader('connection', 'close')
+  response.endWithoutBody()
 }
 
 /** Joins chunks, which are only valid during their callback, with a copy of each byte or two. */
