@@ -50,7 +50,7 @@ async function inspect(settings: Settings): Promise<Report> {
     const path = join(dir, `shard-${shard}`)
     if (!existsSync(path)) continue
     try {
-      const { findings, ...counts } = verifyShard(path)
+      const { findings, ...counts } = verifyShard(path, shard)
       report.shards.push({ shard, ...counts })
       report.findings.push(...findings)
     } catch (error) {

@@ -81,7 +81,6 @@ export class ShardActor {
     this.store = ShardStore.open(`${options.dataDir}/shard-${options.shard}`, {
       shard: options.shard,
       shardCount: options.shardCount,
-      schemaHash: this.compiled.schemaHash,
       deadLettersMax: options.deadLettersMax,
     })
     const history = (last: number): Iterable<HistoryRecord> => this.store.history(last)

@@ -1,0 +1,270 @@
+import { RecordCursor } from '../event/record.ts'
+import { LimnError } from '../protocol/errors.ts'
+import { decodeBlock, encodeBlock } from './block.ts'
+import type { Block } from './block.ts'
+import { Checkpoint } from './checkpoint.ts'
+import type { CheckpointMeta, DictionaryChunk } from './checkpoint.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import { openEnvironment } from './environment.ts'
+import type { Environment } from './environment.ts'
+
+export const STORAGE_FORMAT = 1
+
+export interface ShardStoreOptions {
+  readonly shard: number
+  readonly shardCount: number
+  readonly deadLettersMax: number
+  readonly readOnly?: boolean
+}
+
+export interface Appended {
+  readonly firstSequence: number
+  /** Resolves when the block is synced to disk; rejects with `ERR_STORAGE_WRITE`. */
+  readonly committed: Promise<void>
+}
+
+export interface StoredRecord {
+  readonly sequence: number
+  /** A copy of the record. */
+  readonly bytes: Uint8Array
+}
+
+/** Decoded blocks kept for walks along a chain. */
+const CACHED_BLOCKS_MAX = 16
+
+/**
+ * The journal, checkpoint, dedupe log and dead letters of one shard, in one LMDB environment.
+ *
+ * Single writer. Invariants: sequences are contiguous from 0; a block and the hashes of its messages
+ * are one transaction; commits are in the order of the calls, so what was written before a block is
+ * durable when the block is. Blocks not yet committed can be read.
+ */
+export class ShardStore {
+  nextSequence: number
+  durableSequence: number
+  private readonly environment: Environment
+  private readonly checkpoint: Checkpoint
+  private readonly deadLetters: DeadLetters
+  private readonly shard: number
+  private readonly pending: Block[] = []
+  private readonly cache: Block[] = []
+  private readonly cursor = new RecordCursor()
+
+  private constructor(environment: Environment, options: ShardStoreOptions) {
+    this.environment = environment
+    this.shard = options.shard
+    this.checkpoint = new Checkpoint(environment, options.shard)
+    this.deadLetters = new DeadLetters(environment, options.deadLettersMax)
+    this.nextSequence = this.endOfJournal()
+    this.durableSequence = this.nextSequence - 1
+  }
+
+  static open(path: string, options: ShardStoreOptions): ShardStore {
+    const environment = openEnvironment(path, { readOnly: options.readOnly === true })
+    checkMeta(environment, path, options)
+    return new ShardStore(environment, options)
+  }
+
+  /** Appends a block. `records` are back to back with `previousSequence` set; they are copied. */
+  append(records: Uint8Array, count: number): Appended {
+    const firstSequence = this.nextSequence
+    const writtenAt = Date.now()
+    const value = encodeBlock(records, count, firstSequence, writtenAt)
+    const block = decodeUnchecked(value)
+    const hashes = this.hashesOf(block)
+    this.nextSequence += count
+    this.pending.push(block)
+    const { journal, dedupe, root } = this.environment
+    const written = root.batch(() => {
+      journal.put(firstSequence, value)
+      if (hashes !== null) dedupe.put(firstSequence, hashes)
+    })
+    const committed = written.then(
+      () => {
+        this.pending.splice(this.pending.indexOf(block), 1)
+        this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
+      },
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new LimnError('ERR_STORAGE_WRITE', `shard ${this.shard} cannot write its journal: ${reason}`, { cause: error })
+      },
+    )
+    return { firstSequence, committed }
+  }
+
+  /** Blocks from the one that holds `fromSequence` on, in order, durable ones only. */
+  *blocks(fromSequence: number): Generator<Block> {
+    const first = this.firstSequenceOf(fromSequence)
+    const start = first ?? fromSequence
+    for (const { key, value } of this.environment.journal.getRange({ start })) {
+      yield decodeBlock(value, this.where(key))
+    }
+  }
+
+  /** A profile's records, newest first, from the given sequence back along the chain. */
+  *history(lastSequence: number): Generator<StoredRecord> {
+    let sequence = lastSequence
+    while (sequence >= 0) {
+      const record = this.readRecord(sequence)
+      if (record === null) return
+      yield { sequence, bytes: record }
+      const view = new DataView(record.buffer, record.byteOffset, record.byteLength)
+      const previous = view.getFloat64(24, true)
+      if (previous >= sequence) {
+        throw new LimnError('ERR_STORAGE_CORRUPT', `${this.where(sequence)}: the chain of records runs in a circle`)
+      }
+      sequence = previous
+    }
+  }
+
+  /** A copy of one record, committed or in flight; null when the journal does not reach it. */
+  readRecord(sequence: number): Uint8Array | null {
+    const block = this.blockOf(sequence)
+    if (block === null) return null
+    const offset = block.offsets[sequence - block.firstSequence]
+    const end = block.offsets[sequence - block.firstSequence + 1] ?? block.bytes.length
+    return block.bytes.slice(offset, end)
+  }
+
+  /** Message hashes (low, high in turn) of blocks written since then, oldest first. */
+  *recentMessageHashes(sinceMs: number): Generator<{ hashes: Uint32Array; writtenAt: number }> {
+    const recent: { hashes: Uint32Array; writtenAt: number }[] = []
+    for (const { value } of this.environment.dedupe.getRange({ reverse: true })) {
+      const copy = value.slice()
+      const writtenAt = new DataView(copy.buffer).getFloat64(0, true)
+      if (writtenAt < sinceMs) break
+      recent.push({ hashes: new Uint32Array(copy.buffer, 8), writtenAt })
+    }
+    yield* recent.reverse()
+  }
+
+  /** Forgets message hashes of blocks written before then. */
+  async pruneDedupe(beforeMs: number): Promise<void> {
+    const { dedupe, root } = this.environment
+    const old: number[] = []
+    for (const { key, value } of dedupe.getRange({ limit: PRUNED_A_TIME })) {
+      const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+      if (view.getFloat64(0, true) >= beforeMs) break
+      old.push(key)
+    }
+    if (old.length === 0) return
+    await root.batch(() => {
+      for (const key of old) dedupe.remove(key)
+    })
+  }
+
+  readCheckpoint(): CheckpointMeta | null {
+    return this.checkpoint.read()
+  }
+
+  checkpointPages(): Generator<[number, Uint8Array]> {
+    return this.checkpoint.pages()
+  }
+
+  dictionaryChunks(): Generator<Uint8Array> {
+    return this.checkpoint.dictionaryChunks()
+  }
+
+  writeCheckpointPages(pages: readonly [number, Uint8Array][], chunk: DictionaryChunk | null): Promise<void> {
+    return this.checkpoint.write(pages, chunk)
+  }
+
+  finishCheckpoint(meta: CheckpointMeta): Promise<void> {
+    return this.checkpoint.finish(meta)
+  }
+
+  clearCheckpoint(): Promise<void> {
+    return this.checkpoint.clear()
+  }
+
+  putDeadLetter(letter: DeadLetter): void {
+    this.deadLetters.put(letter)
+  }
+
+  removeDeadLetter(id: number): Promise<void> {
+    return this.deadLetters.remove(id)
+  }
+
+  get deadLetterCount(): number {
+    return this.deadLetters.count
+  }
+
+  async close(): Promise<void> {
+    await this.environment.root.flushed
+    await this.environment.root.close()
+  }
+
+  private endOfJournal(): number {
+    for (const { key, value } of this.environment.journal.getRange({ reverse: true, limit: 1 })) {
+      return key + decodeBlock(value, this.where(key)).count
+    }
+    return 0
+  }
+
+  private firstSequenceOf(sequence: number): number | null {
+    for (const key of this.environment.journal.getKeys({ start: sequence, reverse: true, limit: 1 })) {
+      return key
+    }
+    return null
+  }
+
+  private blockOf(sequence: number): Block | null {
+    const holds = (block: Block): boolean =>
+      sequence >= block.firstSequence && sequence < block.firstSequence + block.count
+    const known = this.pending.find(holds) ?? this.cache.find(holds)
+    if (known !== undefined) return known
+    const { journal } = this.environment
+    for (const { key, value } of journal.getRange({ start: sequence, reverse: true, limit: 1 })) {
+      const block = decodeBlock(value, this.where(key))
+      if (!holds(block)) return null
+      this.cache.unshift(block)
+      if (this.cache.length > CACHED_BLOCKS_MAX) this.cache.pop()
+      return block
+    }
+    return null
+  }
+
+  private hashesOf(block: Block): Uint8Array | null {
+    const bytes = new Uint8Array(8 + 8 * block.count)
+    const view = new DataView(bytes.buffer)
+    view.setFloat64(0, block.writtenAt, true)
+    let at = 8
+    this.cursor.over(block.bytes)
+    for (let i = 0; i < block.count; i++) {
+      const { messageHashLow, messageHashHigh } = this.cursor.at(block.offsets[i])
+      if (messageHashLow === 0 && messageHashHigh === 0) continue
+      view.setUint32(at, messageHashLow, true)
+      view.setUint32(at + 4, messageHashHigh, true)
+      at += 8
+    }
+    return at === 8 ? null : bytes.subarray(0, at)
+  }
+
+  private where(sequence: number): string {
+    return `shard ${this.shard}, journal block ${sequence}`
+  }
+}
+
+const PRUNED_A_TIME = 1000
+
+function decodeUnchecked(value: Uint8Array): Block {
+  return decodeBlock(value, 'a block just encoded')
+}
+
+function checkMeta(environment: Environment, path: string, options: ShardStoreOptions): void {
+  const text = environment.meta.get('shard')
+  const mine = { format: STORAGE_FORMAT, shard: options.shard, shardCount: options.shardCount }
+  if (text === undefined) {
+    if (options.readOnly !== true) environment.meta.putSync('shard', JSON.stringify(mine))
+    return
+  }
+  const stored = JSON.parse(text) as typeof mine
+  if (stored.format !== STORAGE_FORMAT) {
+    const message = `${path} has storage format ${stored.format}; this version reads ${STORAGE_FORMAT}`
+    throw new LimnError('ERR_STORAGE_FORMAT', message)
+  }
+  if (stored.shard === mine.shard && stored.shardCount === mine.shardCount) return
+  const message = `${path} is shard ${stored.shard} of ${stored.shardCount}, opened as ${mine.shard} of ${mine.shardCount}; set storage.shards to ${stored.shardCount}`
+  throw new LimnError('ERR_STORAGE_SHARD_COUNT', message)
+}
