@@ -3,10 +3,15 @@ import { NetworkScorer, sigmoid, type DenseModel } from './network.ts'
 import { preparedWidth, prepareRows } from './preparation.ts'
 
 /**
- * From this many rows on TensorFlow.js is faster than one row at a time in JavaScript; measured by
- * `benchmarks/scoring.bench.ts` (the WASM backend needs about 60 µs a call whatever the batch).
+ * From this many rows on TensorFlow.js is faster than one row at a time in JavaScript, for networks
+ * with hidden layers; measured by `benchmarks/scoring.bench.ts`: with the WASM backend a call costs
+ * about 60 µs before the first row, and the two meet between 8 and 16 rows. Logistic regression is
+ * faster in JavaScript at every size.
  */
 export const BATCH_ROWS_MIN = 16
+/** One row at a time in JavaScript, or all at once in TensorFlow.js. */
+export type ScorePath = 'rows' | 'batch'
+
 /** Rows of one TensorFlow.js call; larger batches go in pieces. */
 const BATCH_ROWS_MAX = 1_024
 
@@ -23,6 +28,7 @@ export class DenseScorer {
   private readonly scorer: NetworkScorer
   private readonly inputs: Float32Array
   private readonly width: number
+  private readonly batchRowsMin: number
   private readonly weights: Tensor2D[] = []
   private readonly biases: Tensor1D[] = []
 
@@ -32,6 +38,8 @@ export class DenseScorer {
     this.scorer = new NetworkScorer(model.network)
     this.width = preparedWidth(model.preparation)
     this.inputs = new Float32Array(BATCH_ROWS_MAX * this.width)
+    const hiddenLayers = model.network.sizes.length - 2
+    this.batchRowsMin = hiddenLayers > 0 ? BATCH_ROWS_MIN : Number.POSITIVE_INFINITY
     if (backend === null) return
     const { sizes, weights, biases } = model.network
     for (let layer = 0; layer < weights.length; layer++) {
@@ -41,14 +49,18 @@ export class DenseScorer {
     }
   }
 
-  /** Writes the probability of each of the `count` rows to `out`. */
-  score(rows: Float32Array, count: number, out: Float32Array): void {
+  /**
+   * Writes the probability of each of the `count` rows to `out`.
+   * @param path forces a path, for measuring; `batch` needs a backend
+   */
+  score(rows: Float32Array, count: number, out: Float32Array, path?: ScorePath): void {
     const raw = this.model.preparation.width
     for (let start = 0; start < count; start += BATCH_ROWS_MAX) {
       const size = Math.min(BATCH_ROWS_MAX, count - start)
       const part = count === size ? rows : rows.subarray(start * raw)
       prepareRows(this.model.preparation, part, size, this.inputs)
-      if (this.backend === null || size < BATCH_ROWS_MIN) this.scoreRows(size, out, start)
+      const inBatch = path === undefined ? size >= this.batchRowsMin : path === 'batch'
+      if (this.backend === null || !inBatch) this.scoreRows(size, out, start)
       else this.scoreBatch(this.backend, size, out, start)
     }
   }

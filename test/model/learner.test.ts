@@ -70,10 +70,11 @@ describe.each(LEARNERS)('learner %s', (name) => {
     const plain = new Float32Array(3_000)
     new DenseScorer(model, null).score(holdout.rows, 3_000, plain)
     for (const size of [1, BATCH_ROWS_MIN - 1, BATCH_ROWS_MIN, 1_024, 2_500]) {
-      const out = new Float32Array(size)
-      scorer.score(holdout.rows, size, out)
-      for (let i = 0; i < size; i++) {
-        expect(Math.abs(out[i] - plain[i])).toBeLessThan(SCORE_TOLERANCE)
+      for (const path of [undefined, 'rows', 'batch'] as const) {
+        const out = new Float32Array(size)
+        scorer.score(holdout.rows, size, out, path)
+        const gaps = Array.from(out, (score, i) => Math.abs(score - plain[i]))
+        expect(Math.max(...gaps)).toBeLessThan(SCORE_TOLERANCE)
       }
     }
     scorer.dispose()
