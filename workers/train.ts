@@ -51,10 +51,9 @@ async function evaluate(request: EvaluateRequest, progress: Progress): Promise<u
 /** Journal and profiles, brought together for a replay by the serving code. */
 function journalSource({ dataDir, shardCount, profile }: ModelRequest): ReplaySource {
   const compiled = compileDefinition(profile)
-  const { schemaHash } = compiled
   return {
     shardCount,
-    schemaHash,
+    schemaHash: compiled.schemaHash,
     featureNames: featureNames(compiled),
     keyHash: (id) => hashOf(parseKey(id)),
     eventMatcher: (event) => {
@@ -63,7 +62,9 @@ function journalSource({ dataDir, shardCount, profile }: ModelRequest): ReplaySo
       return (cursor) => cursor.eventCode === 0 && cursor.name === event
     },
     open: (shard) => {
-      const store = ShardStore.open(`${dataDir}/shard-${shard}`, { shard, shardCount, schemaHash })
+      const path = `${dataDir}/shard-${shard}`
+      const options = { shard, shardCount, deadLettersMax: 0, readOnly: true }
+      const store = ShardStore.open(path, options)
       const profiles = new ProfileStore(compiled)
       const fold = new Fold(compiled, profiles)
       const replayer = new Replayer(profiles, fold, (last) => store.history(last))
