@@ -31,7 +31,10 @@ export function refuseKey(keys: KeyRing, text: string, scope: KeyScope): ErrorVa
   if (text === '') return MISSING
   if (keys.verify(text, scope) !== null) return null
   if (!keys.knows(text)) return WRONG
-  return { code: 'ERR_AUTH_SCOPE', message: `The key is known but does not have the scope "${scope}"` }
+  return {
+    code: 'ERR_AUTH_SCOPE',
+    message: `The key is known but does not have the scope "${scope}"`,
+  }
 }
 
 /** A write key found in a JSON body without parsing it; null when it holds none that is valid. */
@@ -42,7 +45,9 @@ export function findWriteKey(body: Uint8Array<ArrayBuffer>, keys: KeyRing): stri
     const at = buffer.indexOf(WRITE_KEY, from)
     if (at < 0) return null
     from = at + WRITE_KEY.byteLength
-    const text = /^\s*:\s*"([^"\\]+)"/.exec(buffer.toString('latin1', from, from + WRITE_KEY_WINDOW))?.[1]
+    const text = /^\s*:\s*"([^"\\]+)"/.exec(
+      buffer.toString('latin1', from, from + WRITE_KEY_WINDOW),
+    )?.[1]
     if (text !== undefined && keys.verify(text, 'write') !== null) return text
   }
   return null

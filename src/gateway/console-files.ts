@@ -40,7 +40,7 @@ export class ConsoleFiles {
     this.#directory = resolve(directory)
   }
 
-  /** `path` is percent-encoded; an unknown file is `ERR_REQUEST_ROUTE`. */
+  /** Answers with the file at the exchange's path; an unknown one is `ERR_REQUEST_ROUTE`. */
   async respond(exchange: HttpExchange): Promise<void> {
     const unchanged = exchange.header('if-none-match')
     const name = fileName(exchange.path)

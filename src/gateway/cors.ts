@@ -2,7 +2,12 @@ import type { HeaderList } from './transport.ts'
 
 const EXPOSED = 'limn-position, retry-after'
 const NONE: HeaderList = []
-const ANY: HeaderList = ['access-control-allow-origin', '*', 'access-control-expose-headers', EXPOSED]
+const ANY: HeaderList = [
+  'access-control-allow-origin',
+  '*',
+  'access-control-expose-headers',
+  EXPOSED,
+]
 const PREFLIGHT: HeaderList = [
   'access-control-allow-methods',
   'GET, HEAD, POST',

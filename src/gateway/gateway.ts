@@ -142,6 +142,22 @@ class Dispatcher {
   }
 
   request(exchange: HttpExchange): void {
+    try {
+      this.#dispatch(exchange)
+    } catch (error) {
+      this.#context.log.error({ err: error }, 'a request failed')
+      respondError(exchange, {
+        code: 'ERR_INTERNAL',
+        message: 'The server failed; its log says why',
+      })
+    }
+  }
+
+  upgrade(head: Parameters<typeof decideUpgrade>[0]): ReturnType<typeof decideUpgrade> {
+    return decideUpgrade(head, this.#context, this.upgrades)
+  }
+
+  #dispatch(exchange: HttpExchange): void {
     const origin = exchange.header('origin')
     if (origin !== '') exchange.extraHeaders = this.upgrades.cors.headers(origin)
     if (exchange.method === 'OPTIONS') {
@@ -160,10 +176,6 @@ class Dispatcher {
       if (refusal !== null) return respondError(exchange, refusal)
     }
     route.handler(exchange, found.parameters, this.#context)
-  }
-
-  upgrade(head: Parameters<typeof decideUpgrade>[0]): ReturnType<typeof decideUpgrade> {
-    return decideUpgrade(head, this.#context, this.upgrades)
   }
 
   #measure(exchange: HttpExchange, route: number): void {

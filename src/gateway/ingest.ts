@@ -81,7 +81,8 @@ function respondReply(exchange: HttpExchange, route: IngestRoute, reply: IngestR
   }
   const headers =
     reply.position === '' ? JSON_HEADERS : [...JSON_HEADERS, 'limn-position', reply.position]
-  if (first === undefined && reply.predictions === null) return exchange.respond(200, headers, SUCCESS)
+  if (first === undefined && reply.predictions === null)
+    return exchange.respond(200, headers, SUCCESS)
   exchange.respond(200, headers, replyBody(reply))
 }
 

@@ -68,6 +68,8 @@ const RELOAD_CHECK_MS = 1_000
 export class KeyRing {
   readonly #path: string
   #keys: StoredKey[] = []
+  /** Of {@link #keys}, in the same order. */
+  #hashes: Buffer[] = []
   #verified = new Map<string, StoredKey>()
   #modified = -1
   #checkedAt = Number.NEGATIVE_INFINITY
@@ -143,8 +145,9 @@ export class KeyRing {
     if (text.length === 0 || text.length > KEY_TEXT_MAX) return null
     const hash = hashOf(text)
     let found: StoredKey | null = null
-    for (const key of this.#keys) {
-      if (timingSafeEqual(hash, Buffer.from(key.hash, 'hex'))) found = key
+    for (const [index, key] of this.#keys.entries()) {
+      const stored = this.#hashes[index]
+      if (stored !== undefined && timingSafeEqual(hash, stored)) found = key
     }
     if (found !== null && this.#verified.size < VERIFIED_MAX) this.#verified.set(text, found)
     return found
@@ -164,7 +167,12 @@ export class KeyRing {
   #load(): void {
     const modified = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? -1
     if (modified === this.#modified) return
-    this.#keys = modified === -1 ? [] : readKeys(this.#path)
+    this.#adopt(modified === -1 ? [] : readKeys(this.#path), modified)
+  }
+
+  #adopt(keys: StoredKey[], modified: number): void {
+    this.#keys = keys
+    this.#hashes = keys.map(({ hash }) => Buffer.from(hash, 'hex'))
     this.#modified = modified
     this.#verified = new Map()
   }
@@ -177,9 +185,7 @@ export class KeyRing {
     const temporary = `${this.#path}.${process.pid}.tmp`
     writeFileSync(temporary, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`, { mode: 0o600 })
     renameSync(temporary, this.#path)
-    this.#modified = statSync(this.#path).mtimeMs
-    this.#keys = keys
-    this.#verified = new Map()
+    this.#adopt(keys, statSync(this.#path).mtimeMs)
   }
 
   #checkText(text: string): void {
@@ -192,7 +198,8 @@ export class KeyRing {
     if (text.includes(':') || text.includes('"') || text.includes('\\')) {
       throw new LimnError('ERR_KEYS_TEXT', 'A key must not contain a colon, a quote or a backslash')
     }
-    if (this.knows(text)) throw new LimnError('ERR_KEYS_TEXT', 'A key with this text exists already')
+    if (this.knows(text))
+      throw new LimnError('ERR_KEYS_TEXT', 'A key with this text exists already')
   }
 }
 

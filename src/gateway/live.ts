@@ -7,7 +7,7 @@ import type { GatewayContext } from './context.ts'
 import { errorBody } from './http-error.ts'
 import type { OwnedBytes, ServerSocket, SocketListener } from './transport.ts'
 
-export const LIVE_TOPICS_MAX = 64
+const LIVE_TOPICS_MAX = 64
 const TOPIC = /^(?:overview|(?:profile|segment|states):.{1,512})$/su
 /** Shares of `socketBufferBytesMax`: overview messages are dropped above the first, above the second the socket is closed. */
 const DROP_SHARE = 0.25

@@ -64,7 +64,11 @@ class NodeTransport implements Transport {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const failed = (cause: Error): void => {
-        reject(new LimnError('ERR_LISTEN', `Cannot listen on ${host}:${port}: ${cause.message}`, { cause }))
+        reject(
+          new LimnError('ERR_LISTEN', `Cannot listen on ${host}:${port}: ${cause.message}`, {
+            cause,
+          }),
+        )
       }
       this.#server.once('error', failed)
       this.#server.listen(port, host, () => {
@@ -213,7 +217,8 @@ class NodeExchange extends NodeHead implements HttpExchange {
     response.statusCode = status
     setHeaders(response, headers)
     setHeaders(response, this.extraHeaders)
-    if (status !== 204 && status !== 304) response.setHeader('content-length', Buffer.byteLength(body))
+    if (status !== 204 && status !== 304)
+      response.setHeader('content-length', Buffer.byteLength(body))
     const bodyPending = this.#hasBody() && !this.#request.complete
     if (this.#draining() || bodyPending) response.setHeader('connection', 'close')
     response.end(body)
@@ -295,7 +300,11 @@ function joined(chunks: readonly Buffer[], bytes: number): OwnedBytes {
 }
 
 function ownedCopy(data: RawData): OwnedBytes {
-  if (Array.isArray(data)) return joined(data, data.reduce((sum, part) => sum + part.byteLength, 0))
+  if (Array.isArray(data))
+    return joined(
+      data,
+      data.reduce((sum, part) => sum + part.byteLength, 0),
+    )
   return new Uint8Array(data instanceof ArrayBuffer ? data.slice(0) : data)
 }
 
@@ -303,10 +312,13 @@ function refuse(stream: Duplex, refusal: UpgradeRefusal): void {
   let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\n`
   const { headers, body } = refusal
   for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  stream.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+  stream.end(
+    `${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
 }
 
 function refuseBadRequest(stream: Duplex): void {
-  if (stream.writable) stream.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
+  if (stream.writable)
+    stream.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
   else stream.destroy()
 }

@@ -91,11 +91,14 @@ function success(route: Route): Record<string, unknown> {
 
 function failures({ scope, body, pattern }: Route): Record<string, unknown> {
   const statuses: [number, string][] = [[400, 'Something in the request is wrong']]
-  if (scope !== null || pattern.includes('writeKey')) statuses.push([401, 'No key or an unknown key'])
+  if (scope !== null || pattern.includes('writeKey'))
+    statuses.push([401, 'No key or an unknown key'])
   if (scope !== null) statuses.push([403, "The key lacks the route's scope"])
   if (body !== null) statuses.push([413, 'The body is too large'], [415, 'An unknown encoding'])
   if (scope === 'write') statuses.push([429, 'Too much in flight; see Retry-After'])
   statuses.push([503, 'Starting, stopping or recovering; see Retry-After'])
   const content = { 'application/json': { schema: ERROR_REFERENCE } }
-  return Object.fromEntries(statuses.map(([status, description]) => [status, { description, content }]))
+  return Object.fromEntries(
+    statuses.map(([status, description]) => [status, { description, content }]),
+  )
 }

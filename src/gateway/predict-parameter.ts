@@ -1,6 +1,6 @@
 import type { ErrorValue } from '../protocol/shards.ts'
 
-export const PREDICT_MODELS_MAX = 8
+const PREDICT_MODELS_MAX = 8
 export const MODEL_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 const NONE: readonly string[] = []
@@ -8,13 +8,19 @@ const NONE: readonly string[] = []
 /** Names in `?predict=<model>[,…]`, or why they are refused. */
 export function predictNames(query: string): readonly string[] | ErrorValue {
   if (!query.includes('predict=')) return NONE
-  const names = (new URLSearchParams(query).get('predict') ?? '').split(',').filter((name) => name !== '')
+  const names = (new URLSearchParams(query).get('predict') ?? '')
+    .split(',')
+    .filter((name) => name !== '')
   if (names.length > PREDICT_MODELS_MAX) {
-    return parameterError(`"predict" names ${names.length} models; at most ${PREDICT_MODELS_MAX} are allowed`)
+    return parameterError(
+      `"predict" names ${names.length} models; at most ${PREDICT_MODELS_MAX} are allowed`,
+    )
   }
   const wrong = names.find((name) => !MODEL_NAME.test(name))
   if (wrong === undefined) return [...new Set(names)]
-  return parameterError('"predict" holds model names of letters, digits, "_" and "-", joined by commas')
+  return parameterError(
+    '"predict" holds model names of letters, digits, "_" and "-", joined by commas',
+  )
 }
 
 export function isNames(names: readonly string[] | ErrorValue): names is readonly string[] {

@@ -18,10 +18,10 @@ import {
 } from './schemas.ts'
 import type { HttpExchange } from './transport.ts'
 
-export const EVENTS_LIMIT_DEFAULT = 50
-export const MEMBERS_LIMIT_DEFAULT = 100
+const EVENTS_LIMIT_DEFAULT = 50
+const MEMBERS_LIMIT_DEFAULT = 100
 
-/** Either fits a validated query string's values. */
+/** A query string's values by name; the last of a name counts. */
 type Values = Readonly<Record<string, string>>
 type Parsed = Query | ErrorValue
 type Parse = (parameters: readonly string[], values: Values) => Parsed
@@ -119,8 +119,11 @@ function parameterProblem(checker: Checker, values: Values): ErrorValue | null {
   if (checker.Check(values)) return null
   const [first] = checker.Errors(values)
   const name = first?.instancePath.slice(1) ?? ''
-  if (name !== '') return parameterError(`The query parameter "${name}" ${first?.message ?? 'is wrong'}`)
-  return parameterError(`The query string ${first?.message ?? 'is wrong'}: ${Object.keys(values).join(', ')}`)
+  if (name !== '')
+    return parameterError(`The query parameter "${name}" ${first?.message ?? 'is wrong'}`)
+  return parameterError(
+    `The query string ${first?.message ?? 'is wrong'}: ${Object.keys(values).join(', ')}`,
+  )
 }
 
 function decodedId(encoded: string): string | ErrorValue {
@@ -137,7 +140,9 @@ function decodedId(encoded: string): string | ErrorValue {
 function timeOf(text: string): number | ErrorValue {
   const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
   if (Number.isSafeInteger(time)) return time
-  return parameterError('The query parameter "at" must be an ISO 8601 time or milliseconds since 1970')
+  return parameterError(
+    'The query parameter "at" must be an ISO 8601 time or milliseconds since 1970',
+  )
 }
 
 function modelNameError(): ErrorValue {
@@ -149,7 +154,10 @@ function idsOf(body: Uint8Array): readonly string[] | ErrorValue {
   try {
     parsed = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
   } catch (error) {
-    return { code: 'ERR_REQUEST_JSON', message: `The body is not JSON: ${toErrorValue(error).message}` }
+    return {
+      code: 'ERR_REQUEST_JSON',
+      message: `The body is not JSON: ${toErrorValue(error).message}`,
+    }
   }
   if (checkIds.Check(parsed)) return parsed.ids
   const [first] = checkIds.Errors(parsed)

@@ -20,7 +20,9 @@ export function readPlainBody(
 ): void {
   const encoding = exchange.header('content-encoding').trim().toLowerCase()
   if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
-    return done(refused('ERR_REQUEST_ENCODING', `Content-Encoding is "${encoding}"; gzip or none is allowed`))
+    return done(
+      refused('ERR_REQUEST_ENCODING', `Content-Encoding is "${encoding}"; gzip or none is allowed`),
+    )
   }
   const compressed = encoding.endsWith('gzip')
   exchange.readBody(bytesMax, (body) => {
@@ -58,11 +60,17 @@ function owned(buffer: Uint8Array): OwnedBytes {
 function gunzipFailed(error: unknown, bytesMax: number): BodyResult {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge(bytesMax)
-  return refused('ERR_REQUEST_GZIP', 'The body is not valid gzip data, though Content-Encoding says so')
+  return refused(
+    'ERR_REQUEST_GZIP',
+    'The body is not valid gzip data, though Content-Encoding says so',
+  )
 }
 
 function tooLarge(bytesMax: number): BodyResult {
-  return refused('ERR_REQUEST_TOO_LARGE', `The body is larger than ${bytesMax} bytes; send smaller batches`)
+  return refused(
+    'ERR_REQUEST_TOO_LARGE',
+    `The body is larger than ${bytesMax} bytes; send smaller batches`,
+  )
 }
 
 function refused(code: string, message: string): BodyResult {

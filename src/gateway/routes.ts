@@ -78,7 +78,12 @@ export const ROUTES: readonly Route[] = [
     scope: null,
     handler: settingsHandler,
   }),
-  socket('/v1/stream', 'Events over a WebSocket, acknowledged frame by frame', 'write', IngestParameters),
+  socket(
+    '/v1/stream',
+    'Events over a WebSocket, acknowledged frame by frame',
+    'write',
+    IngestParameters,
+  ),
   read('/v1/profiles/{id}', 'A whole profile', profile('all')),
   read('/v1/profiles/{id}/traits', "A profile's traits", profile('traits')),
   read('/v1/profiles/{id}/segments', "A profile's segments", profile('segments')),

@@ -3,7 +3,6 @@ import Type, { type TSchema } from 'typebox'
 
 export const ID_LENGTH_MAX = 512
 export const PREDICTION_IDS_MAX = 1_000
-export const EVENTS_LIMIT_MAX = 1_000
 
 const POSITION = '^[0-9]{1,4}:[0-9]{1,16}(,[0-9]{1,4}:[0-9]{1,16}){0,1023}$'
 const LIMIT = '^([1-9][0-9]{0,2}|1000)$'
@@ -40,7 +39,9 @@ export const PredictionParameters = Type.Object(
 
 export const EventsParameters = Type.Object(
   {
-    limit: Type.Optional(Type.String({ pattern: LIMIT, description: '1 to 1000; 50 when left out' })),
+    limit: Type.Optional(
+      Type.String({ pattern: LIMIT, description: '1 to 1000; 50 when left out' }),
+    ),
     before: Type.Optional(
       Type.String({ pattern: CURSOR, description: 'The cursor "next" of the page before' }),
     ),
@@ -50,7 +51,9 @@ export const EventsParameters = Type.Object(
 
 export const MembersParameters = Type.Object(
   {
-    limit: Type.Optional(Type.String({ pattern: LIMIT, description: '1 to 1000; 100 when left out' })),
+    limit: Type.Optional(
+      Type.String({ pattern: LIMIT, description: '1 to 1000; 100 when left out' }),
+    ),
     cursor: Type.Optional(
       Type.String({ pattern: CURSOR, description: 'The cursor "next" of the page before' }),
     ),
@@ -59,7 +62,9 @@ export const MembersParameters = Type.Object(
 )
 
 export const IngestParameters = Type.Object({
-  writeKey: Type.Optional(Type.String({ description: 'Where neither header nor body carries the key' })),
+  writeKey: Type.Optional(
+    Type.String({ description: 'Where neither header nor body carries the key' }),
+  ),
   predict: Type.Optional(
     Type.String({ description: 'Models to score after exactly these events, joined by commas' }),
   ),
@@ -75,7 +80,9 @@ export const PixelParameters = Type.Object({
 
 export const LiveParameters = Type.Object({
   topics: Type.Optional(
-    Type.String({ description: 'overview, profile:<id>, segment:<name>, states:<machine>; commas between' }),
+    Type.String({
+      description: 'overview, profile:<id>, segment:<name>, states:<machine>; commas between',
+    }),
   ),
   token: Type.Optional(Type.String({ description: 'A key with scope "read", for browsers' })),
 })

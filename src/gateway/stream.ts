@@ -21,7 +21,6 @@ interface PendingFrame {
 export interface StreamOptions {
   readonly predict: readonly string[]
   readonly userAgent: string
-  /** Told when frames become pending and when none is any more. */
   readonly registry: StreamRegistry
 }
 

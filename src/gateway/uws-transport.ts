@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LimnError } from '../protocol/errors.ts'
+import { BodyCollector } from './body-collector.ts'
 import {
   ABORTED_STATUS,
   isRefusal,
@@ -35,7 +36,9 @@ export async function createUwsTransport(options: TransportOptions): Promise<Tra
     return new UwsTransport(await loadUws(), options)
   } catch (cause) {
     const why = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? '') : String(cause)
-    throw new LimnError('ERR_TRANSPORT_UNAVAILABLE', `uWebSockets.js does not load: ${why}`, { cause })
+    throw new LimnError('ERR_TRANSPORT_UNAVAILABLE', `uWebSockets.js does not load: ${why}`, {
+      cause,
+    })
   }
 }
 
@@ -82,7 +85,12 @@ class UwsTransport implements Transport {
     return new Promise((resolve, reject) => {
       this.#app.listen(host, port, this.#uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
         if (!socket) {
-          reject(new LimnError('ERR_LISTEN', `Cannot listen on ${host}:${port}: it is taken or not allowed`))
+          reject(
+            new LimnError(
+              'ERR_LISTEN',
+              `Cannot listen on ${host}:${port}: it is taken or not allowed`,
+            ),
+          )
           return
         }
         this.#listenSocket = socket
@@ -128,7 +136,8 @@ class UwsTransport implements Transport {
 
   #upgrade(response: UwsResponse, request: UwsRequest, context: unknown): void {
     const decision = this.#decide(request)
-    if (isRefusal(decision)) return write(response, decision.status, decision.headers, decision.body, true)
+    if (isRefusal(decision))
+      return write(response, decision.status, decision.headers, decision.body, true)
     const data: SocketData = { listener: decision, socket: null }
     response.upgrade(
       data,
@@ -230,7 +239,7 @@ class UwsExchange extends UwsHead implements HttpExchange {
   readBody(bytesMax: number, done: (body: OwnedBytes | null) => void): void {
     this.#bodyPending = true
     if (Number(this.header('content-length')) > bytesMax) return done(null)
-    const collected = new Collector()
+    const collected = new BodyCollector()
     this.#response.onData((chunk, last) => {
       if (this.#answered || this.aborted || collected.bytes > bytesMax) return
       collected.add(chunk, last)
@@ -253,7 +262,8 @@ class UwsExchange extends UwsHead implements HttpExchange {
 
   #write(status: number, headers: HeaderList, body: string | Uint8Array, last: boolean): void {
     const all = this.extraHeaders.length === 0 ? headers : [...headers, ...this.extraHeaders]
-    if (this.method === 'HEAD') writeHead(this.#response, status, all, Buffer.byteLength(body), last)
+    if (this.method === 'HEAD')
+      writeHead(this.#response, status, all, Buffer.byteLength(body), last)
     else write(this.#response, status, all, body, last)
   }
 }
@@ -285,7 +295,8 @@ class UwsSocket implements ServerSocket {
   #sendAll(texts: readonly string[]): void {
     for (const text of texts) {
       if (!this.open) return
-      if (this.#native.getBufferedAmount() + text.length > this.#bufferBytesMax) return this.#native.close()
+      if (this.#native.getBufferedAmount() + text.length > this.#bufferBytesMax)
+        return this.#native.close()
       this.#native.send(text, false)
     }
   }
@@ -297,7 +308,8 @@ const STATUS_LINES = new Map<number, string>(
 
 function writeHeaders(response: UwsResponse, status: number, headers: HeaderList): void {
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status))
-  for (let i = 0; i + 1 < headers.length; i += 2) response.writeHeader(headers[i] ?? '', headers[i + 1] ?? '')
+  for (let i = 0; i + 1 < headers.length; i += 2)
+    response.writeHeader(headers[i] ?? '', headers[i + 1] ?? '')
 }
 
 function write(
@@ -331,30 +343,4 @@ function writeHead(
 function endBare(response: UwsResponse, last: boolean): void {
   if (last) response.writeHeader('connection', 'close')
   response.endWithoutBody()
-}
-
-/** Joins chunks, which are only valid during their callback, with a copy of each byte or two. */
-class Collector {
-  bytes = 0
-  #memory: OwnedBytes = new Uint8Array(0)
-
-  add(chunk: ArrayBuffer, last: boolean): void {
-    const start = this.bytes
-    this.bytes += chunk.byteLength
-    if (start === 0 && last) this.#memory = new Uint8Array(chunk.slice(0))
-    else this.#append(chunk, start)
-  }
-
-  take(): OwnedBytes {
-    return this.#memory.byteLength === this.bytes ? this.#memory : this.#memory.slice(0, this.bytes)
-  }
-
-  #append(chunk: ArrayBuffer, start: number): void {
-    if (this.bytes > this.#memory.byteLength) {
-      const grown = new Uint8Array(Math.max(this.bytes, this.#memory.byteLength * 2))
-      grown.set(this.#memory)
-      this.#memory = grown
-    }
-    this.#memory.set(new Uint8Array(chunk), start)
-  }
 }

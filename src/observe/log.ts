@@ -1,7 +1,6 @@
 import { pino, type DestinationStream, type Logger } from 'pino'
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 
 /** Members that would carry a shopper's or a client's secrets, wherever a caller puts them. */
 const REDACTED = ['userId', 'anonymousId', 'email', 'authorization', 'writeKey', 'token', 'body']

@@ -40,8 +40,16 @@ export class GatewayMetrics {
       labelNames: ['outcome'],
       registers,
     })
-    this.#watch('ingest_in_flight_requests', 'Bodies and frames not yet durable', gauges.inFlightRequests)
-    this.#watch('ingest_in_flight_bytes', 'Bytes of bodies and frames not yet durable', gauges.inFlightBytes)
+    this.#watch(
+      'ingest_in_flight_requests',
+      'Bodies and frames not yet durable',
+      gauges.inFlightRequests,
+    )
+    this.#watch(
+      'ingest_in_flight_bytes',
+      'Bytes of bodies and frames not yet durable',
+      gauges.inFlightBytes,
+    )
     const { refusedTotal } = gauges
     new Counter({
       name: `${PREFIX}ingest_refused_total`,
@@ -85,14 +93,17 @@ function renderShards(stats: readonly ShardStats[]): string {
   for (const { shard, state, counters, gauges, rejected } of stats) {
     const label = `shard="${shard}"`
     add(`${PREFIX}shard_state`, 'gauge', `${label},state="${state}"`, 1)
-    for (const [name, value] of Object.entries(counters)) add(counterName(name), 'counter', label, value)
-    for (const [name, value] of Object.entries(gauges)) add(PREFIX + snake(name), 'gauge', label, value)
+    for (const [name, value] of Object.entries(counters))
+      add(counterName(name), 'counter', label, value)
+    for (const [name, value] of Object.entries(gauges))
+      add(PREFIX + snake(name), 'gauge', label, value)
     for (const [code, value] of Object.entries(rejected)) {
       add(`${PREFIX}events_rejected_total`, 'counter', `${label},code="${code}"`, value)
     }
   }
   let text = ''
-  for (const [name, { type, lines }] of series) text += `# TYPE ${name} ${type}\n${lines.join('\n')}\n`
+  for (const [name, { type, lines }] of series)
+    text += `# TYPE ${name} ${type}\n${lines.join('\n')}\n`
   return text
 }
 

@@ -14,7 +14,11 @@ interface Series {
  */
 export class RouteDurations {
   readonly #name: string
-  readonly #routes: { readonly method: string; readonly route: string; readonly byClass: (Series | null)[] }[] = []
+  readonly #routes: {
+    readonly method: string
+    readonly route: string
+    readonly byClass: (Series | null)[]
+  }[] = []
 
   constructor(name: string) {
     this.#name = name
@@ -56,7 +60,10 @@ export class RouteDurations {
   }
 }
 
-function emptySeries(entry: { readonly method: string; readonly route: string }, statusClass: number): Series {
+function emptySeries(
+  entry: { readonly method: string; readonly route: string },
+  statusClass: number,
+): Series {
   return {
     labels: `method="${entry.method}",route="${entry.route}",status="${statusClass}xx"`,
     counts: new Float64Array(BOUNDS.length + 1),

@@ -30,7 +30,13 @@ export async function startGateway(
   const keys = new KeyRing(join(mkdtempSync(join(tmpdir(), 'limn-gateway-')), 'keys.json'))
   keys.bootstrap({ write: WRITE_KEY, read: READ_TOKEN, admin: ADMIN_TOKEN })
   const log = createLogger({ level: 'silent' })
-  const gateway = await createGateway({ shards, keys, log, consoleDir, config: { port: 0, ...config } })
+  const gateway = await createGateway({
+    shards,
+    keys,
+    log,
+    consoleDir,
+    config: { port: 0, ...config },
+  })
   const { url } = await gateway.listen()
   return {
     gateway,
@@ -39,7 +45,8 @@ export async function startGateway(
     wsUrl: url.replace('http', 'ws'),
     post: (path, body, headers = { authorization: basic(WRITE_KEY) }) =>
       fetch(url + path, { method: 'POST', body: bodyOf(body), headers }),
-    get: (path, headers = { authorization: `Bearer ${READ_TOKEN}` }) => fetch(url + path, { headers }),
+    get: (path, headers = { authorization: `Bearer ${READ_TOKEN}` }) =>
+      fetch(url + path, { headers }),
   }
 }
 
@@ -64,7 +71,10 @@ export class Listener {
     this.socket.on('close', (code, reason) => (this.closed = { code, reason: String(reason) }))
   }
 
-  static async open(url: string, options: ConstructorParameters<typeof WebSocket>[2] = {}): Promise<Listener> {
+  static async open(
+    url: string,
+    options: ConstructorParameters<typeof WebSocket>[2] = {},
+  ): Promise<Listener> {
     const listener = new Listener(url, options)
     await until(() => listener.socket.readyState === WebSocket.OPEN)
     return listener

@@ -1,6 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { READ_TOKEN, startGateway, WRITE_KEY, basic, type GatewayFixture } from './gateway-fixture.ts'
+import {
+  READ_TOKEN,
+  startGateway,
+  WRITE_KEY,
+  basic,
+  type GatewayFixture,
+} from './gateway-fixture.ts'
 
 const TRACK = { userId: 'u1', event: 'Product Viewed', properties: { price: 3 } }
 
@@ -81,10 +87,20 @@ describe.each(['node', 'uws'] as const)('HTTP ingest over %s', (transport) => {
 
   it.each([
     ['Basic with a colon', { authorization: basic(WRITE_KEY) }, TRACK, ''],
-    ['Basic without', { authorization: `Basic ${Buffer.from(WRITE_KEY).toString('base64')}` }, TRACK, ''],
+    [
+      'Basic without',
+      { authorization: `Basic ${Buffer.from(WRITE_KEY).toString('base64')}` },
+      TRACK,
+      '',
+    ],
     ['Bearer', { authorization: `Bearer ${WRITE_KEY}` }, TRACK, ''],
     ['the body', {}, { ...TRACK, writeKey: WRITE_KEY }, ''],
-    ['the body behind a misleading one', {}, { p: { writeKey: 'x' }, ...TRACK, writeKey: WRITE_KEY }, ''],
+    [
+      'the body behind a misleading one',
+      {},
+      { p: { writeKey: 'x' }, ...TRACK, writeKey: WRITE_KEY },
+      '',
+    ],
     ['the query', {}, TRACK, `?writeKey=${WRITE_KEY}`],
   ])('finds the key in %s', async (_where, headers, body, query) => {
     const response = await fixture.post(`/v1/track${query}`, body, headers)
@@ -103,22 +119,33 @@ describe.each(['node', 'uws'] as const)('HTTP ingest over %s', (transport) => {
     expect(fixture.shards.requests).toHaveLength(0)
   })
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'image/png'])('reads JSON labelled %s', async (type) => {
-    const headers = { authorization: basic(WRITE_KEY), 'content-type': type }
-    expect((await fixture.post('/v1/track', TRACK, headers)).status).toBe(200)
-  })
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'image/png'])(
+    'reads JSON labelled %s',
+    async (type) => {
+      const headers = { authorization: basic(WRITE_KEY), 'content-type': type }
+      expect((await fixture.post('/v1/track', TRACK, headers)).status).toBe(200)
+    },
+  )
 
   it('reads gzip', async () => {
     const headers = { authorization: basic(WRITE_KEY), 'content-encoding': 'gzip' }
     const response = await fixture.post('/v1/track', gzipSync(JSON.stringify(TRACK)), headers)
     expect(response.status).toBe(200)
-    expect(JSON.parse(Buffer.from(fixture.shards.requests[0]?.body ?? []).toString())).toEqual(TRACK)
+    expect(JSON.parse(Buffer.from(fixture.shards.requests[0]?.body ?? []).toString())).toEqual(
+      TRACK,
+    )
   })
 
   it.each([
     ['a bomb', gzipSync(Buffer.alloc(1_000_000)), 'gzip', 413, 'ERR_REQUEST_TOO_LARGE'],
     ['no gzip data', Buffer.from('{}'), 'gzip', 400, 'ERR_REQUEST_GZIP'],
-    ['a cut stream', gzipSync(JSON.stringify(TRACK)).subarray(0, 30), 'gzip', 400, 'ERR_REQUEST_GZIP'],
+    [
+      'a cut stream',
+      gzipSync(JSON.stringify(TRACK)).subarray(0, 30),
+      'gzip',
+      400,
+      'ERR_REQUEST_GZIP',
+    ],
     ['another encoding', Buffer.from('{}'), 'br', 415, 'ERR_REQUEST_ENCODING'],
     ['a body over the limit', Buffer.alloc(20_001, 32), 'identity', 413, 'ERR_REQUEST_TOO_LARGE'],
   ])('refuses %s', async (_what, body, encoding, status, code) => {

@@ -32,7 +32,8 @@ describe('KeyRing', () => {
     expect(ring.verify(read, 'read')).not.toBeNull()
     expect(ring.verify(read, 'write')).toBeNull()
     expect(ring.knows(read)).toBe(true)
-    for (const scope of ['write', 'read', 'admin'] as const) expect(ring.verify(admin, scope)).not.toBeNull()
+    for (const scope of ['write', 'read', 'admin'] as const)
+      expect(ring.verify(admin, scope)).not.toBeNull()
     expect(ring.verify('', 'read')).toBeNull()
     expect(ring.verify('x'.repeat(10_000), 'read')).toBeNull()
   })
@@ -60,10 +61,15 @@ describe('KeyRing', () => {
     expect(ring.verify(text, 'read')).toBeNull()
   })
 
-  it.each(['short', 'with space in it', 'with:colon', 'x'.repeat(257)])('refuses the text %s', (text) => {
-    const key = { name: 'n', scope: 'read', text } as const
-    expect(() => new KeyRing(path).create(key)).toThrow(expect.objectContaining({ code: 'ERR_KEYS_TEXT' }))
-  })
+  it.each(['short', 'with space in it', 'with:colon', 'x'.repeat(257)])(
+    'refuses the text %s',
+    (text) => {
+      const key = { name: 'n', scope: 'read', text } as const
+      expect(() => new KeyRing(path).create(key)).toThrow(
+        expect.objectContaining({ code: 'ERR_KEYS_TEXT' }),
+      )
+    },
+  )
 
   it('refuses to start on a damaged file, but keeps its keys when it turns damaged later', () => {
     const ring = new KeyRing(path)

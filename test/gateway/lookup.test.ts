@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ROUTES } from '../../src/gateway/routes.ts'
-import { ADMIN_TOKEN, READ_TOKEN, startGateway, WRITE_KEY, type GatewayFixture } from './gateway-fixture.ts'
+import {
+  ADMIN_TOKEN,
+  READ_TOKEN,
+  startGateway,
+  WRITE_KEY,
+  type GatewayFixture,
+} from './gateway-fixture.ts'
 
 describe.each(['node', 'uws'] as const)('look-ups and operations over %s', (transport) => {
   let fixture: GatewayFixture
@@ -34,12 +40,24 @@ describe.each(['node', 'uws'] as const)('look-ups and operations over %s', (tran
     ['/v1/profiles/u1/segments', { ...profile, scope: 'segments' }],
     ['/v1/profiles/u1/machines', { ...profile, scope: 'machines' }],
     ['/v1/profiles/u1/events', { kind: 'events', id: 'u1', limit: 50, before: '' }],
-    ['/v1/profiles/u1/events?limit=7&before=0:9', { kind: 'events', id: 'u1', limit: 7, before: '0:9' }],
-    ['/v1/profiles/u1/predictions', { kind: 'predictions', id: 'u1', model: null, minPosition: '' }],
-    ['/v1/profiles/u1/predictions/purchase', { kind: 'predictions', id: 'u1', model: 'purchase', minPosition: '' }],
+    [
+      '/v1/profiles/u1/events?limit=7&before=0:9',
+      { kind: 'events', id: 'u1', limit: 7, before: '0:9' },
+    ],
+    [
+      '/v1/profiles/u1/predictions',
+      { kind: 'predictions', id: 'u1', model: null, minPosition: '' },
+    ],
+    [
+      '/v1/profiles/u1/predictions/purchase',
+      { kind: 'predictions', id: 'u1', model: 'purchase', minPosition: '' },
+    ],
     ['/v1/segments', { kind: 'segments' }],
     ['/v1/segments/big%20spenders', { kind: 'segment', name: 'big spenders' }],
-    ['/v1/segments/vip/members?cursor=c1', { kind: 'members', name: 'vip', cursor: 'c1', limit: 100 }],
+    [
+      '/v1/segments/vip/members?cursor=c1',
+      { kind: 'members', name: 'vip', cursor: 'c1', limit: 100 },
+    ],
     ['/v1/models', { kind: 'models' }],
   ])('%s asks the shards', async (path, query) => {
     const response = await fixture.get(path)
@@ -71,15 +89,27 @@ describe.each(['node', 'uws'] as const)('look-ups and operations over %s', (tran
 
   it('scores many profiles', async () => {
     const headers = { authorization: `Bearer ${READ_TOKEN}` }
-    expect((await fixture.post('/v1/predictions/purchase', { ids: ['a', 'b'] }, headers)).status).toBe(200)
-    expect(fixture.shards.queries).toEqual([{ kind: 'predictionBatch', model: 'purchase', ids: ['a', 'b'] }])
-    const wrong = ['{', {}, { ids: [] }, { ids: [1] }, { ids: new Array(1_001).fill('a') }]
+    expect(
+      (await fixture.post('/v1/predictions/purchase', { ids: ['a', 'b'] }, headers)).status,
+    ).toBe(200)
+    expect(fixture.shards.queries).toEqual([
+      { kind: 'predictionBatch', model: 'purchase', ids: ['a', 'b'] },
+    ])
+    const wrong = [
+      '{',
+      {},
+      { ids: [] },
+      { ids: [1] },
+      { ids: Array.from({ length: 1_001 }, () => 'a') },
+    ]
     for (const body of wrong) {
       const response = await fixture.post('/v1/predictions/purchase', body, headers)
       expect(response.status).toBe(400)
-      expect(await response.json()).toMatchObject({ error: {
-        code: expect.stringMatching(/^ERR_REQUEST_(JSON|BODY)$/),
-      } })
+      expect(await response.json()).toMatchObject({
+        error: {
+          code: expect.stringMatching(/^ERR_REQUEST_(JSON|BODY)$/),
+        },
+      })
     }
   })
 
@@ -130,7 +160,9 @@ describe.each(['node', 'uws'] as const)('look-ups and operations over %s', (tran
   it('shows metrics by route template', async () => {
     await fixture.get('/v1/profiles/somebody')
     const text = await (await fixture.get('/metrics', {})).text()
-    expect(text).toContain('limn_http_request_duration_seconds_count{method="GET",route="/v1/profiles/{id}",status="2xx"}')
+    expect(text).toContain(
+      'limn_http_request_duration_seconds_count{method="GET",route="/v1/profiles/{id}",status="2xx"}',
+    )
     expect(text).toContain('limn_events_total{shard="0"}')
     expect(text).toContain('limn_mailbox_bytes{shard="0"} 0')
     expect(text).toContain('limn_events_rejected_total{shard="0",code="ERR_EVENT_ID"} 1')
@@ -145,7 +177,9 @@ describe.each(['node', 'uws'] as const)('look-ups and operations over %s', (tran
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    expect(described.sort()).toEqual(ROUTES.map(({ method, pattern }) => `${method} ${pattern}`).sort())
+    expect(described.sort()).toEqual(
+      ROUTES.map(({ method, pattern }) => `${method} ${pattern}`).sort(),
+    )
     for (const path of described) {
       const [method = '', pattern = ''] = path.split(' ')
       const url = fixture.url + pattern.replaceAll(/\{\w+\}/g, 'x')
@@ -163,7 +197,14 @@ describe.each(['node', 'uws'] as const)('look-ups and operations over %s', (tran
     const asset = await fixture.get('/assets/app-1.js', {})
     expect(asset.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
     expect(asset.headers.get('cache-control')).toContain('immutable')
-    for (const path of ['/link.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/assets', '/a%00', '/%ff']) {
+    for (const path of [
+      '/link.txt',
+      '/..%2fsecret.txt',
+      '/%2e%2e/secret.txt',
+      '/assets',
+      '/a%00',
+      '/%ff',
+    ]) {
       expect([path, (await fixture.get(path, {})).status]).toEqual([path, 404])
     }
   })

@@ -42,7 +42,10 @@ describe.each(['node', 'uws'] as const)('WebSocket ingest over %s', (transport) 
   it('adds predictions when the URL asks for them', async () => {
     const client = await open({}, '&predict=purchase')
     client.send(TRACK)
-    expect((await client.heard(1))[0]).toMatchObject({ ack: null, predictions: { purchase: { score: 0.5 } } })
+    expect((await client.heard(1))[0]).toMatchObject({
+      ack: null,
+      predictions: { purchase: { score: 0.5 } },
+    })
   })
 
   it('tells what is wrong with a whole frame', async () => {
@@ -50,7 +53,12 @@ describe.each(['node', 'uws'] as const)('WebSocket ingest over %s', (transport) 
     client.send('{"batch":[')
     client.socket.send(Buffer.from([1, 2, 3]))
     const [malformed, binary] = await client.heard(2)
-    expect(malformed).toMatchObject({ ack: null, accepted: 0, rejected: [], error: { code: 'ERR_EVENT_JSON' } })
+    expect(malformed).toMatchObject({
+      ack: null,
+      accepted: 0,
+      rejected: [],
+      error: { code: 'ERR_EVENT_JSON' },
+    })
     expect(binary).toMatchObject({ error: { code: 'ERR_STREAM_BINARY' } })
   })
 
@@ -73,7 +81,10 @@ describe.each(['node', 'uws'] as const)('WebSocket ingest over %s', (transport) 
     fixture.shards.release()
     const replies = await client.heard(6)
     expect(replies.map(({ ack }) => ack)).toEqual([1, 2, 3, 4, null, null])
-    expect(replies[5]).toMatchObject({ accepted: 0, error: { code: 'ERR_OVERLOADED', retryable: true } })
+    expect(replies[5]).toMatchObject({
+      accepted: 0,
+      error: { code: 'ERR_OVERLOADED', retryable: true },
+    })
     expect(fixture.shards.events).toHaveLength(4)
   })
 
@@ -187,7 +198,13 @@ describe.each(['node', 'uws'] as const)('live over %s', (transport) => {
   it('refuses what is no command', async () => {
     fixture = await startGateway({ transport })
     const client = await Listener.open(`${fixture.wsUrl}/v1/live?token=${READ_TOKEN}`)
-    const wrong = ['nonsense', {}, { subscribe: 'overview' }, { subscribe: ['other'] }, { follow: [] }]
+    const wrong = [
+      'nonsense',
+      {},
+      { subscribe: 'overview' },
+      { subscribe: ['other'] },
+      { follow: [] },
+    ]
     for (const command of wrong) client.send(command)
     const codes = (await client.heard(5)).map(({ error }) => (error as { code: string }).code)
     const command = 'ERR_LIVE_COMMAND'
@@ -196,7 +213,9 @@ describe.each(['node', 'uws'] as const)('live over %s', (transport) => {
 
   it('drops overview first and then closes a slow reader', async () => {
     fixture = await startGateway({ transport, socketBufferBytesMax: 400_000 })
-    const client = await Listener.open(`${fixture.wsUrl}/v1/live?token=${READ_TOKEN}&topics=overview,segment:a`)
+    const client = await Listener.open(
+      `${fixture.wsUrl}/v1/live?token=${READ_TOKEN}&topics=overview,segment:a`,
+    )
     await client.heard(1)
     client.socket.pause()
     const fill = async (topic: string): Promise<void> => {
