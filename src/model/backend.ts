@@ -7,7 +7,7 @@ export type Tensor = import('@tensorflow/tfjs-core').Tensor
 export type Tensor1D = import('@tensorflow/tfjs-core').Tensor1D
 export type Tensor2D = import('@tensorflow/tfjs-core').Tensor2D
 
-export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const
+const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const
 export type BackendName = (typeof BACKENDS)[number]
 
 export interface Backend {

@@ -101,6 +101,7 @@ class Replay {
       replayed.close()
     }
     this.positions.push({ shard, next })
+    this.progress({ records: this.records, recordsTotal: this.records, rows: this.samples.count })
   }
 
   finish(): Dataset {

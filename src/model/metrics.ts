@@ -81,7 +81,7 @@ export function logLoss(scores: Float32Array | Float64Array, labels: Uint8Array)
 }
 
 /** Mean over bins of |mean score − share of positives|, weighted by rows. */
-export function calibrationError(
+function calibrationError(
   scores: Float32Array | Float64Array,
   labels: Uint8Array,
 ): number {

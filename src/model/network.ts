@@ -67,8 +67,7 @@ const GROUP = 4
 
 /**
  * Four outputs at a time, their weights side by side and in double precision: each input is loaded
- * once, weights are read in order, nothing is converted. 1.7 times as fast as a dot product an
- * output over single-precision weights.
+ * once, weights are read in order, and nothing is converted from single precision.
  */
 function dense(
   source: Float64Array,

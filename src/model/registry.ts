@@ -34,7 +34,7 @@ export interface ModelManifest {
   readonly weights: { readonly bytes: number; readonly crc32: number }
 }
 
-export interface DataRange {
+interface DataRange {
   /** Per shard, the sequence after the last record read. */
   readonly positions: readonly { readonly shard: number; readonly next: number }[]
   readonly from: number
@@ -44,7 +44,7 @@ export interface DataRange {
   readonly positives: number
 }
 
-export interface SplitRange {
+interface SplitRange {
   readonly trainingRows: number
   readonly validationRows: number
   readonly holdoutRows: number

@@ -1,7 +1,7 @@
 import type { Hash64, RecordCursor } from '../event/record.ts'
 
 /** Records as the journal keeps them. */
-export interface RecordBlock {
+interface RecordBlock {
   readonly firstSequence: number
   readonly count: number
   readonly bytes: Uint8Array

@@ -23,7 +23,7 @@ export type TrainProgress =
   | { readonly stage: 'save' }
 
 /** Scored rows, with the position of the record after which each was read. */
-export interface ScoredRows {
+interface ScoredRows {
   readonly shards: Uint16Array
   readonly sequences: Float64Array
   readonly times: Float64Array

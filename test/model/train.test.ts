@@ -45,7 +45,7 @@ test('trains on a journal, saves a version, and evaluates it again alike', async
   expect(manifest.metrics.rocAuc).toBeGreaterThan(0.8)
   expect(manifest.metrics.rows).toBe(holdout.scores.length)
   expect(manifest.data.positions).toEqual([{ shard: 0, next: manifest.data.records }])
-  expect([...stages]).toEqual(['fit', 'save'])
+  expect([...stages]).toEqual(['replay', 'fit', 'save'])
 
   const model = await loadModelVersion(registry.directoryOf('purchase', 1), { backend: null })
   const again = await evaluateModel(source, model, { definition, progress })
