@@ -125,6 +125,16 @@ export class ProfileStore {
     return ((this.get(row, COLUMN.segments) >>> segment) & 1) === 1
   }
 
+  /** Members of each segment, by a scan. */
+  segmentCounts(): number[] {
+    const counts = this.compiled.segmentNames.map(() => 0)
+    for (let row = 0; row < this.size; row++) {
+      const bits = this.get(row, COLUMN.segments)
+      for (let i = 0; i < counts.length; i++) counts[i] += (bits >>> i) & 1
+    }
+    return counts
+  }
+
   /** For reading; never creates. */
   sideOf(row: number): SideData | undefined {
     return this.sides[row]
