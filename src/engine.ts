@@ -13,7 +13,6 @@ import { ModelWatcher } from './model-watcher.ts'
 import { ModelRegistry } from './model/registry.ts'
 import { ShardClient } from './shard/client.ts'
 import type { ShardOptions } from './shard/messages.ts'
-import { toErrorValue } from './protocol/errors.ts'
 import type { ErrorValue } from './protocol/shards.ts'
 
 export interface EngineOptions {

@@ -1,186 +1,281 @@
-import { createHash } from 'node:crypto'
+import { MESSAGE_TYPES } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
 import type { ProfileDefinition, TraitDefinition } from './definition.ts'
-import type { Expression } from './expression.ts'
-import { parseExpression } from './expression.ts'
-import { delayMsOf } from './machine-definition.ts'
-import type { MachineTable } from './machine.ts'
+import { parseExpression, references } from './expression.ts'
+import { RowLayout } from './layout.ts'
+import type { Column } from './layout.ts'
 import { compileMachine } from './machine.ts'
+import type { MachineTable } from './machine.ts'
+import { defaultResolutionMs, durationMs } from './time.ts'
 
-/** A session ends this long after its last event. */
-export const SESSION_GAP_MS = 1_800_000
-export const DISTINCT_LIMIT_DEFAULT = 4096
-const BUCKETS_MAX = 1024
-const SEGMENTS_MAX = 32
+/** A silent shopper's session ends this long after its last event. */
+export const SESSION_GAP_MS = 30 * 60_000
+const DISTINCT_DEFAULT = 4096
+const TOP_DEFAULT = 5
+const BUCKETS_MAX = 1440
 
-/** Fixed f64 columns of every row; trait columns follow. Times are ms; NaN is "none". */
-export const COLUMN = {
-  lastSequence: 0,
-  clock: 1,
-  nextDue: 2,
-  firstSeen: 3,
-  sessionStart: 4,
-  sessionLast: 5,
-  sessionEvents: 6,
-  segments: 7,
-  botEvents: 8,
-} as const
-const FIXED_COLUMNS = 9
-
-export interface WindowRing {
-  readonly bucketMs: number
+/** Rings of all windows with the same buckets: they share a head and lie bucket by bucket. */
+export interface RingGroup {
+  readonly resolutionMs: number
   readonly buckets: number
-  /** f64 column of the newest bucket's index. */
-  readonly head: number
-  /** First f32 column of the values. */
-  readonly at: number
+  /** Newest bucket's number (event time / resolution). */
+  head: Column
+  /** u16 counts: cell = bucket × countRings + ring. */
+  counts: Column
+  countRings: number
+  /** f32 values, likewise. */
+  values: Column
+  valueRings: number
+  /** Rings whose empty cell is NaN (minimum, maximum). */
+  readonly extremes: number[]
 }
 
-export interface CompiledTrait {
+/** A trait's place in the row; which fields are set depends on `op`, `window` and `halfLife`. */
+export interface TraitShape {
   readonly name: string
   readonly index: number
   readonly definition: TraitDefinition
-  readonly selectors: readonly string[]
-  readonly where: Expression | null
-  readonly value: Expression | null
-  readonly formula: Expression | null
-  readonly numerator: number
-  readonly denominator: number
-  /** First f64 column: two columns (value, and count or time). */
-  readonly column: number
-  readonly ring: WindowRing | null
-  /** `mean` over a window: counts beside the sums. */
-  readonly counts: WindowRing | null
   readonly halfLifeMs: number
-  readonly text: boolean
-}
-
-export interface CompiledMachine {
-  readonly name: string
-  readonly table: MachineTable
-  /** f64 columns: state, instant of entry, delays already spent in this state. */
-  readonly column: number
+  readonly group: RingGroup | null
+  countRing: number
+  valueRing: number
+  /** count, sum, extreme, first/last value, time of `since`, decayed value */
+  a: Column | null
+  /** mean's count; reference time of decay and top */
+  b: Column | null
+  /** top's weights */
+  c: Column | null
+  readonly k: number
+  readonly limit: number
 }
 
 export interface CompiledSegment {
   readonly name: string
-  readonly when: Expression
+  readonly when: string
 }
 
+export interface FixedColumns {
+  readonly lastSequence: Column
+  readonly clock: Column
+  readonly nextDue: Column
+  readonly firstSeen: Column
+  readonly sessionStart: Column
+  readonly sessionLast: Column
+  readonly sessionEvents: Column
+  readonly botEvents: Column
+  readonly enteredAt: Column
+  readonly states: Column
+  readonly segments: Column
+  readonly forwarded: Column
+}
+
+/** A definition compiled to columns; immutable and shared by all stores of a process. */
 export interface CompiledDefinition {
-  readonly traits: readonly CompiledTrait[]
-  readonly traitIndex: ReadonlyMap<string, number>
-  readonly machines: readonly CompiledMachine[]
+  readonly definition: ProfileDefinition
+  /** Changes when the columns or their meaning change. */
+  readonly schemaHash: string
+  readonly layout: RowLayout
+  readonly columns: FixedColumns
+  readonly traits: readonly TraitShape[]
+  readonly groups: readonly RingGroup[]
   readonly segments: readonly CompiledSegment[]
   readonly segmentNames: readonly string[]
-  readonly machineNames: readonly string[]
-  /** Every bucket ring, for clearing. */
-  readonly rings: readonly WindowRing[]
-  readonly columns: number
-  readonly rowBytes: number
-  readonly schemaHash: string
+  readonly machines: readonly MachineTable[]
 }
 
-/** Throws a LimnError (`ERR_DEFINITION_INVALID` or an expression's code) naming the path. */
+/** Bump when the fold computes something else from the same definition. */
+const FOLD_VERSION = 1
+
+/** Compiles a definition. Throws `ERR_TRAIT_INVALID` naming the trait, or an expression's code. */
 export function compileDefinition(definition: ProfileDefinition): CompiledDefinition {
-  const names = Object.keys(definition.traits)
-  const traitIndex = new Map(names.map((name, index) => [name, index]))
-  const layout = { f64: FIXED_COLUMNS, f32: 0 }
-  const rings: WindowRing[] = []
-  const ring = (trait: TraitDefinition, path: string): WindowRing => {
-    const windowMs = duration(trait.window, path)
-    const bucketMs = trait.resolution
-      ? duration(trait.resolution, path)
-      : defaultResolution(windowMs)
-    const buckets = windowMs / bucketMs
-    if (!Number.isInteger(buckets) || buckets > BUCKETS_MAX) {
-      throw invalid(path, `resolution must divide the window into at most ${BUCKETS_MAX} buckets`)
-    }
-    const made = { bucketMs, buckets, head: layout.f64++, at: layout.f32 }
-    layout.f32 += buckets
-    rings.push(made)
-    return made
-  }
-  const traits = names.map((name, index): CompiledTrait => {
-    const trait = definition.traits[name]
-    const path = `traits.${name}`
-    const column = layout.f64
-    layout.f64 += 2
-    const on = trait.on === undefined ? [] : typeof trait.on === 'string' ? [trait.on] : trait.on
-    const other = (ref: string | undefined): number => {
-      const found = traitIndex.get(ref ?? '')
-      if (trait.op === 'ratio' && found === undefined) throw invalid(path, `no trait "${ref}"`)
-      return found ?? -1
-    }
-    return {
-      name,
-      index,
-      definition: trait,
-      selectors: on,
-      where: parseAt(trait.where, path),
-      value: trait.value?.startsWith('products.') ? null : parseAt(trait.value, path),
-      formula: parseAt(trait.formula, path),
-      numerator: other(trait.numerator),
-      denominator: other(trait.denominator),
-      column,
-      ring: trait.window ? ring(trait, path) : null,
-      counts: trait.window && trait.op === 'mean' ? ring(trait, path) : null,
-      halfLifeMs: trait.halfLife ? duration(trait.halfLife, path) : Infinity,
-      text: trait.text === true,
-    }
-  })
-  const machines = Object.entries(definition.machines).map(([name, machine]) => {
-    const column = layout.f64
-    layout.f64 += 3
-    return { name, table: compileMachine(machine), column }
-  })
-  const segmentNames = Object.keys(definition.segments)
-  if (segmentNames.length > SEGMENTS_MAX) throw invalid('segments', `at most ${SEGMENTS_MAX}`)
-  const segments = segmentNames.map((name) => {
-    return { name, when: parseExpression(definition.segments[name].when) }
-  })
-  const firstF32 = layout.f64 * 2
-  const shift = (r: WindowRing): WindowRing => ({ ...r, at: r.at + firstF32 })
+  const machines = Object.values(definition.machines).map(compileMachine)
+  const segments = Object.entries(definition.segments).map(([name, { when }]) => ({ name, when }))
+  const layout = new RowLayout()
+  const columns = fixedColumns(layout, machines.length, segments.length)
+  machines.forEach((machine, i) => refuseManyStates(machine, i))
+  const groups: RingGroup[] = []
+  const traits = Object.entries(definition.traits).map(([name, trait], index) =>
+    shapeOf({ name, index, trait }, layout, groups),
+  )
+  checkReferences(definition)
+  for (const group of groups) addGroupColumns(layout, group)
+  layout.finish()
   return {
-    traits: traits.map((t) => ({
-      ...t,
-      ring: t.ring && shift(t.ring),
-      counts: t.counts && shift(t.counts),
-    })),
-    traitIndex,
-    machines,
+    definition,
+    schemaHash: hashText(`${FOLD_VERSION} ${JSON.stringify(definition)}`),
+    layout,
+    columns,
+    traits,
+    groups,
     segments,
-    segmentNames,
-    machineNames: machines.map((m) => m.name),
-    rings: rings.map(shift),
-    columns: layout.f64,
-    rowBytes: (layout.f64 * 8 + layout.f32 * 4 + 7) & ~7,
-    schemaHash: createHash('sha256').update(JSON.stringify(definition)).digest('hex').slice(0, 32),
+    segmentNames: segments.map((segment) => segment.name),
+    machines,
   }
 }
 
-function invalid(path: string, message: string): LimnError {
-  return new LimnError('ERR_DEFINITION_INVALID', `${path}: ${message}`)
-}
-
-function parseAt(text: string | undefined, path: string): Expression | null {
-  if (text === undefined) return null
-  try {
-    return parseExpression(text)
-  } catch (error) {
-    if (!(error instanceof LimnError)) throw error
-    throw new LimnError(error.code, `${path}: ${error.message}`, { cause: error })
+function fixedColumns(layout: RowLayout, machines: number, segments: number): FixedColumns {
+  return {
+    lastSequence: layout.add('f64', 1, -1),
+    clock: layout.add('f64'),
+    nextDue: layout.add('f64', 1, Number.POSITIVE_INFINITY),
+    firstSeen: layout.add('f64'),
+    sessionStart: layout.add('f64'),
+    sessionLast: layout.add('f64'),
+    sessionEvents: layout.add('u32'),
+    botEvents: layout.add('u32'),
+    enteredAt: layout.add('f64', machines),
+    states: layout.add('u8', machines, 255),
+    segments: layout.add('u8', Math.ceil(segments / 8)),
+    forwarded: layout.add('u8'),
   }
 }
 
-function duration(text: string | undefined, path: string): number {
-  const ms = delayMsOf(text ?? '')
-  if (ms === null || ms <= 0) throw invalid(path, `"${text}" is not a duration such as 30m or 7d`)
-  return ms
+function refuseManyStates(machine: MachineTable, index: number): void {
+  if (machine.stateNames.length < 255) return
+  throw new LimnError('ERR_MACHINE_INVALID', `machine ${index} has more than 254 states`)
 }
 
-function defaultResolution(windowMs: number): number {
-  if (windowMs <= 3_600_000) return windowMs / 12
-  if (windowMs <= 86_400_000) return windowMs / 12
-  return windowMs <= 604_800_000 ? windowMs / 7 : windowMs / 10
+function shapeOf(
+  { name, index, trait }: { name: string; index: number; trait: TraitDefinition },
+  layout: RowLayout,
+  groups: RingGroup[],
+): TraitShape {
+  const windowMs = trait.window === undefined ? 0 : parseDuration(name, trait.window)
+  const halfLifeMs = trait.halfLife === undefined ? 0 : parseDuration(name, trait.halfLife)
+  const shape: TraitShape = {
+    name,
+    index,
+    definition: trait,
+    halfLifeMs,
+    group: windowMs === 0 ? null : groupFor(name, trait, windowMs, groups),
+    countRing: -1,
+    valueRing: -1,
+    a: null,
+    b: null,
+    c: null,
+    k: trait.k ?? TOP_DEFAULT,
+    limit: trait.limit ?? DISTINCT_DEFAULT,
+  }
+  if (shape.group !== null) addRings(shape, shape.group)
+  else addColumns(shape, layout)
+  return shape
 }
+
+function addRings(shape: TraitShape, group: RingGroup): void {
+  const { op } = shape.definition
+  if (op === 'count' || op === 'mean') shape.countRing = group.countRings++
+  if (op === 'sum' || op === 'mean' || op === 'min' || op === 'max') shape.valueRing = group.valueRings++
+  if (op === 'min' || op === 'max') group.extremes.push(shape.valueRing)
+  if (shape.countRing >= 0 || shape.valueRing >= 0) return
+  throw invalid(shape.name, `${op} has no window; windows are for count, sum, mean, min and max`)
+}
+
+function addColumns(shape: TraitShape, layout: RowLayout): void {
+  const { op, text } = shape.definition
+  if (op === 'top') {
+    if (shape.halfLifeMs === 0) throw invalid(shape.name, 'top needs a halfLife')
+    shape.a = layout.add('u32', shape.k)
+    shape.c = layout.add('f32', shape.k)
+    shape.b = layout.add('f64')
+  } else if (shape.halfLifeMs > 0) {
+    if (op !== 'count' && op !== 'sum') throw invalid(shape.name, 'halfLife is for count, sum and top')
+    shape.a = layout.add('f64')
+    shape.b = layout.add('f64')
+  } else if (op === 'count') shape.a = layout.add('u32')
+  else if (op === 'sum') shape.a = layout.add('f64')
+  else if (op === 'mean') {
+    shape.a = layout.add('f64')
+    shape.b = layout.add('u32')
+  } else if (op === 'min' || op === 'max') shape.a = layout.add('f64', 1, Number.NaN)
+  else if (op === 'first' || op === 'last') {
+    shape.a = text === true ? layout.add('u32') : layout.add('f64', 1, Number.NaN)
+  } else if (op === 'since') shape.a = layout.add('f64')
+  else if (op === 'distinct') shape.a = layout.add('u16')
+}
+
+function groupFor(name: string, trait: TraitDefinition, windowMs: number, groups: RingGroup[]): RingGroup {
+  const resolutionMs =
+    trait.resolution === undefined ? defaultResolutionMs(windowMs) : parseDuration(name, trait.resolution)
+  const buckets = windowMs / resolutionMs
+  if (!Number.isInteger(buckets) || buckets > BUCKETS_MAX) {
+    throw invalid(name, `the resolution must divide the window into at most ${BUCKETS_MAX} buckets`)
+  }
+  const known = groups.find((g) => g.resolutionMs === resolutionMs && g.buckets === buckets)
+  if (known !== undefined) return known
+  const none: Column = { type: 'u8', index: 0, length: 0, initial: 0 }
+  const group = {
+    resolutionMs,
+    buckets,
+    head: none,
+    counts: none,
+    countRings: 0,
+    values: none,
+    valueRings: 0,
+    extremes: [],
+  }
+  groups.push(group)
+  return group
+}
+
+function addGroupColumns(layout: RowLayout, group: RingGroup): void {
+  group.head = layout.add('u32')
+  group.counts = layout.add('u16', group.countRings * group.buckets)
+  group.values = layout.add('f32', group.valueRings * group.buckets)
+}
+
+/** Ratios and formulas name other traits, without circles. */
+function checkReferences(definition: ProfileDefinition): void {
+  const done = new Set<string>()
+  const visit = (name: string, path: readonly string[]): void => {
+    if (done.has(name)) return
+    if (path.includes(name)) throw invalid(name, `refers to itself: ${[...path, name].join(' → ')}`)
+    for (const other of referredTraits(definition, name)) visit(other, [...path, name])
+    done.add(name)
+  }
+  for (const name of Object.keys(definition.traits)) visit(name, [])
+}
+
+/** The traits that a ratio or formula reads. */
+export function referredTraits(definition: ProfileDefinition, name: string): string[] {
+  const trait = definition.traits[name]
+  if (trait.op === 'ratio') {
+    const { numerator, denominator } = trait
+    if (numerator === undefined || denominator === undefined) {
+      throw invalid(name, 'ratio needs numerator and denominator')
+    }
+    for (const other of [numerator, denominator]) {
+      if (!Object.hasOwn(definition.traits, other)) throw invalid(name, `there is no trait "${other}"`)
+    }
+    return [numerator, denominator]
+  }
+  if (trait.op !== 'formula') return []
+  if (trait.formula === undefined) throw invalid(name, 'formula needs a formula')
+  const { names, tags } = references(parseExpression(trait.formula))
+  const all = [...names, ...tags.map((tag) => tag.trait)]
+  return all.filter((other) => Object.hasOwn(definition.traits, other))
+}
+
+function parseDuration(name: string, text: string): number {
+  const ms = durationMs(text)
+  if (ms > 0) return ms
+  throw invalid(name, `"${text}" is not a duration such as 30m, 24h or 7d`)
+}
+
+export function invalid(name: string, why: string): LimnError {
+  return new LimnError('ERR_TRAIT_INVALID', `trait ${name}: ${why}`)
+}
+
+/** FNV-1a over UTF-16, twice with other offsets: 64 bits in hex. */
+function hashText(text: string): string {
+  let a = 0x811c9dc5
+  let b = 0x01000193
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    a = Math.imul(a ^ code, 0x01000193)
+    b = Math.imul(b ^ code, 0x85ebca6b) ^ (a >>> 7)
+  }
+  return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0')
+}
+
+/** Message types and session signals, which `on` may name beside events. */
+export const MESSAGE_TYPE_NAMES: ReadonlySet<string> = new Set(MESSAGE_TYPES)

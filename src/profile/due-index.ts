@@ -1,6 +1,9 @@
 import type { ProfileStore } from './store.ts'
 
-/** Finds rows whose next due instant has come: a scan that resumes where it stopped. */
+/**
+ * Finds profiles whose next due instant has come: a scan that goes on where it stopped. A million
+ * rows are a few milliseconds; the caller bounds how many rows it takes at once.
+ */
 export class DueIndex {
   private readonly store: ProfileStore
   private next = 0
@@ -9,13 +12,13 @@ export class DueIndex {
     this.store = store
   }
 
-  /** Appends at most `limit` rows with a due instant ≤ now. */
-  collect(now: number, out: number[], limit = Infinity): void {
+  /** Appends at most `limit` rows that are due at `now`. */
+  collect(now: number, rows: number[], limit: number): void {
     const { size } = this.store
-    for (let seen = 0; seen < size && out.length < limit; seen++) {
+    for (let seen = 0; seen < size && rows.length < limit; seen++) {
       if (this.next >= size) this.next = 0
       const row = this.next++
-      if (this.store.nextDue(row) <= now) out.push(row)
+      if (this.store.nextDue(row) <= now) rows.push(row)
     }
   }
 }

@@ -1,21 +1,28 @@
-import type { CompiledDefinition, CompiledTrait } from './compile.ts'
-import { readerOf } from './reader.ts'
+import type { CompiledDefinition } from './compile.ts'
+import { evaluatorOf } from './evaluator.ts'
 import type { ProfileStore } from './store.ts'
+import { readTopWeights } from './trait-programs.ts'
 
-/** Names in the order of {@link writeFeatures}; stable for a definition. */
+/** Session features, which every profile has. */
+const SESSION_FEATURES = ['session.events', 'session.seconds'] as const
+
+/**
+ * Names of the features, in order: numeric traits, a `top` trait's heaviest weight and its share, the
+ * open session, and one flag for each state of each machine.
+ */
 export function featureNames(compiled: CompiledDefinition): string[] {
-  const names: string[] = []
-  for (const t of compiled.traits) {
-    if (t.definition.op === 'top') names.push(`${t.name}.weight`, `${t.name}.share`)
-    else if (!isText(t)) names.push(t.name)
-  }
-  for (const m of compiled.machines) {
-    for (const state of m.table.stateNames) names.push(`machine.${m.name}=${state}`)
-  }
-  return names
+  const traits = compiled.traits.flatMap(({ name, definition }) => {
+    if (definition.text === true) return []
+    return definition.op === 'top' ? [`${name}.weight`, `${name}.share`] : [name]
+  })
+  const states = compiled.machines.flatMap(({ id, stateNames }) => stateNames.map((s) => `machine.${id}.${s}`))
+  return [...traits, ...SESSION_FEATURES, ...states]
 }
 
-/** Writes one row's features from `offset` on; NaN is missing. */
+/**
+ * Writes a profile's feature vector as of `now` (or its clock, if later) to `out` from `offset` on;
+ * missing values are NaN. Training and serving call this and nothing else. The row is not changed.
+ */
 export function writeFeatures(
   store: ProfileStore,
   row: number,
@@ -23,26 +30,28 @@ export function writeFeatures(
   out: Float32Array,
   offset: number,
 ): void {
-  const reader = readerOf(store).at(row, now)
+  const evaluator = evaluatorOf(store)
+  evaluator.look(row, now)
+  const { context } = evaluator
+  const { traits, columns, machines } = store.compiled
   let at = offset
-  for (const t of store.compiled.traits) {
-    if (t.definition.op === 'top') {
-      const weights = reader.top(t.index)
-      const total = weights.reduce((sum, w) => sum + w.weight, 0)
-      out[at++] = weights[0]?.weight ?? Number.NaN
-      out[at++] = total > 0 ? weights[0].weight / total : Number.NaN
-    } else if (!isText(t)) {
-      const value = reader.value(t.index)
-      const flag = typeof value === 'boolean' ? Number(value) : Number.NaN
-      out[at++] = typeof value === 'number' ? value : flag
+  for (let i = 0; i < traits.length; i++) {
+    const { definition } = traits[i]
+    if (definition.text === true) continue
+    if (definition.op === 'top') {
+      const { first, share } = readTopWeights(traits[i], context)
+      out[at++] = first
+      out[at++] = share
+    } else {
+      out[at++] = evaluator.readers[i]()
     }
   }
-  for (const m of store.compiled.machines) {
-    const state = store.get(row, m.column)
-    for (let s = 0; s < m.table.stateNames.length; s++) out[at++] = s === state ? 1 : 0
+  const { page, o8, o4, o1 } = store
+  const start = page.f64[o8 + columns.sessionStart.index]
+  out[at++] = start > 0 ? page.u32[o4 + columns.sessionEvents.index] : 0
+  out[at++] = start > 0 ? (context.now - start) / 1000 : 0
+  for (let m = 0; m < machines.length; m++) {
+    const state = page.u8[o1 + columns.states.index + m]
+    for (let s = 0; s < machines[m].stateNames.length; s++) out[at++] = s === state ? 1 : 0
   }
-}
-
-function isText(trait: CompiledTrait): boolean {
-  return trait.text
 }

@@ -1,265 +1,386 @@
+import { MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND, STRING_FIELDS } from '../event/record.ts'
 import type { RecordCursor } from '../event/record.ts'
-import { MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
 import { eventNameOf } from '../event/vocabulary.ts'
-import type { CompiledDefinition, CompiledMachine } from './compile.ts'
-import { COLUMN, SESSION_GAP_MS } from './compile.ts'
-import type { SessionSignal } from './event-values.ts'
-import { EventValues } from './event-values.ts'
-import { compilePredicate, references, thresholds } from './expression.ts'
-import { parseExpression } from './expression.ts'
-import type { Transition } from './machine.ts'
-import { candidatesAt, chooseTransition, slotOfEvent, slotOfType } from './machine.ts'
-import type { TraitReader } from './reader.ts'
-import { readerOf, scalar } from './reader.ts'
-import type { ProfileStore } from './store.ts'
-import { TraitUpdates } from './updates.ts'
+import { SESSION_GAP_MS } from './compile.ts'
+import type { CompiledDefinition } from './compile.ts'
+import type { Context, Signal } from './context.ts'
+import { evaluatorOf } from './evaluator.ts'
+import type { Evaluator } from './evaluator.ts'
+import { chooseTransition, slotOfEvent, slotOfType, step } from './machine.ts'
+import type { MachineTable, Transition } from './machine.ts'
+import {
+  ATTRIBUTES_CHARACTERS_MAX,
+  ATTRIBUTES_MAX,
+  ATTRIBUTE_CHARACTERS_MAX,
+  GROUPS_MAX,
+} from './store.ts'
+import type { AttributeValue, ProfileStore } from './store.ts'
 
+/** What a fold emits. */
 export interface Effect {
   readonly kind: 'segmentEntered' | 'segmentLeft' | 'stateChanged'
   readonly row: number
+  /** The segment or machine. */
   readonly name: string
-  readonly from?: string
-  readonly to?: string
+  readonly from: string | null
+  readonly to: string | null
   readonly time: number
 }
 
+const EFFECTS_MAX = 65_536
+/** Due instants of one profile fired in one go; windows and machines have far fewer. */
+const DUES_MAX = 4_096
+const NEVER = Number.POSITIVE_INFINITY
+const CUSTOM_SLOTS_MAX = 4_096
+
+/** Effects since the last {@link take}; beyond the limit the newest are dropped and counted. */
 export class EffectBuffer {
-  private list: Effect[] = []
-  get length(): number {
-    return this.list.length
-  }
+  dropped = 0
+  private effects: Effect[] = []
+
   push(effect: Effect): void {
-    this.list.push(effect)
+    if (this.effects.length < EFFECTS_MAX) this.effects.push(effect)
+    else this.dropped++
   }
+
+  get length(): number {
+    return this.effects.length
+  }
+
   take(): Effect[] {
-    const taken = this.list
-    this.list = []
+    const taken = this.effects
+    this.effects = []
     return taken
   }
+
   clear(): void {
-    if (this.list.length > 0) this.list = []
+    if (this.effects.length > 0) this.effects = []
   }
 }
 
-const ATTRIBUTES_MAX = 64
-const ATTRIBUTE_LENGTH_MAX = 1024
-const ATTRIBUTES_LENGTH_MAX = 8192
-const DUES_A_CALL_MAX = 100_000
-
-/** Applies records to rows. Deterministic: time comes only from records and from `advance`. */
+/**
+ * The pure fold: (profile row, record) → row, effects. Time comes from records alone.
+ *
+ * Before a record is applied, the profile's due instants up to its event time are fired in order, so a
+ * replay does what timers did. A profile's clock is the newest instant it has seen; a record older
+ * than it is late: windows count it where it belongs, machines see it at the clock's time.
+ */
 export class Fold {
   readonly effects = new EffectBuffer()
   private readonly compiled: CompiledDefinition
   private readonly store: ProfileStore
-  private readonly values = new EventValues()
-  private readonly reader: TraitReader
-  private readonly updates: TraitUpdates
-  private readonly segments: (() => boolean)[]
-  private readonly guards: (() => boolean)[][]
-  /** Traits `since` that segments compare: column and threshold in ms. */
-  private readonly sinceDues: { column: number; afterMs: number }[] = []
+  private readonly evaluator: Evaluator
+  private readonly context: Context
+  private readonly machines: readonly MachineRun[]
+  private changed = false
 
   constructor(compiled: CompiledDefinition, store: ProfileStore) {
     this.compiled = compiled
     this.store = store
-    this.reader = readerOf(store)
-    const resolve = this.values.resolver(this.reader.resolve)
-    this.updates = new TraitUpdates(store, resolve)
-    this.segments = compiled.segments.map((s) => compilePredicate(s.when, this.reader.resolve))
-    this.guards = compiled.machines.map((m) => {
-      return m.table.guards.map((text) => compilePredicate(parseExpression(text), resolve))
-    })
-    this.findSinceDues()
+    this.evaluator = evaluatorOf(store)
+    this.context = this.evaluator.context
+    this.machines = compiled.machines.map((table) => new MachineRun(table, this.evaluator))
   }
 
-  /** Fires what was due by the record's arrival, then applies it. */
+  /** Applies an event or timer record. */
   apply(row: number, cursor: RecordCursor): void {
-    const { store } = this
-    const time = Math.max(cursor.arrivalTime, cursor.eventTime, store.clock(row))
-    this.advance(row, time)
-    store.set(row, COLUMN.clock, time)
-    if (cursor.kind === RECORD_KIND.event) this.applyEvent(row, cursor, time)
-    this.settle(row, time)
-  }
-
-  /** Fires due instants ≤ now; true if a machine's state or a segment changed. */
-  advance(row: number, now: number): boolean {
-    const { store } = this
-    const before = this.effects.length
-    for (let fired = 0; store.nextDue(row) <= now && fired < DUES_A_CALL_MAX; fired++) {
-      const due = Math.max(store.nextDue(row), store.clock(row))
-      store.set(row, COLUMN.clock, due)
-      const sessionDue = store.get(row, COLUMN.sessionLast) + SESSION_GAP_MS
-      if (store.get(row, COLUMN.sessionEvents) > 0 && sessionDue <= due) {
-        this.endSession(row, due)
-      } else {
-        this.fireMachines(row, due)
-      }
-      this.settle(row, due)
-    }
-    return this.effects.length > before
-  }
-
-  private applyEvent(row: number, cursor: RecordCursor, time: number): void {
-    const { store, values } = this
+    const { store, context } = this
+    const { columns } = this.compiled
+    store.at(row)
+    store.page.dirty = true
+    if (cursor.kind === RECORD_KIND.timer) return this.applyTimer(row, cursor.eventTime)
     const bot = (cursor.flags & RECORD_FLAG.bot) !== 0
-    const at = cursor.eventTime
-    const first = store.get(row, COLUMN.firstSeen)
-    if (!(first <= at)) store.set(row, COLUMN.firstSeen, at)
-    const type = MESSAGE_TYPES[cursor.type]
-    const name = type === 'track' ? eventNameOf(cursor.eventCode) || cursor.name : ''
-    if (bot) store.set(row, COLUMN.botEvents, store.get(row, COLUMN.botEvents) + 1)
-    else this.touchSession(row, at, time)
-    values.record(cursor)
-    this.reader.at(row, time)
-    this.updates.apply(row, at, { type, name, bot, cursor })
-    if (type === 'identify') this.keepAttributes(row)
-    if (bot) return
-    for (const [i, m] of this.compiled.machines.entries()) {
-      const slot = type === 'track' ? slotOfEvent(m.table, name) : slotOfType(m.table, type)
-      const state = store.get(row, m.column)
-      this.take(row, m, time, this.choose(i, candidatesAt(m.table, state, slot)))
+    const time = cursor.eventTime
+    if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
+    const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
+    store.page.f64[store.o8 + columns.clock.index] = clock
+    if (store.page.f64[store.o8 + columns.firstSeen.index] === 0) this.start(time)
+    if (!bot) this.continueSession(row, time, clock)
+    context.cursor = cursor
+    context.forget()
+    context.signal = null
+    context.silent = false
+    context.time = time
+    context.now = clock
+    const program = this.evaluator.programOfRecord(bot)
+    const { updates } = program
+    for (let i = 0; i < updates.length; i++) updates[i]()
+    if (bot) store.page.u32[store.o4 + columns.botEvents.index]++
+    if (cursor.type !== TRACK) this.takeIdentity(row, cursor)
+    if (!bot) {
+      this.dispatchRecord(row, cursor)
+      this.evaluateSegments(row, program.segments)
+      if (cursor.type === IDENTIFY) this.evaluateSegments(row, this.evaluator.ofAttributes)
+      store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
     }
+    context.silent = true
   }
 
-  private touchSession(row: number, at: number, time: number): void {
+  /**
+   * Fires the due instants up to `now` of a profile for which no event came; true when that changed
+   * its session, a state or a segment. Otherwise the row is as before, but for when it is due next.
+   */
+  advance(row: number, now: number): boolean {
+    this.store.at(row)
+    this.changed = false
+    this.fireUntil(row, now)
+    if (this.changed) this.store.page.dirty = true
+    return this.changed
+  }
+
+  private applyTimer(row: number, time: number): void {
     const { store } = this
-    const events = store.get(row, COLUMN.sessionEvents)
-    if (events > 0) {
-      store.set(row, COLUMN.sessionEvents, events + 1)
-      const last = store.get(row, COLUMN.sessionLast)
-      store.set(row, COLUMN.sessionLast, Math.max(last, at))
-      store.set(row, COLUMN.sessionStart, Math.min(store.get(row, COLUMN.sessionStart), at))
+    const { columns } = this.compiled
+    if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
+    const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
+    store.page.f64[store.o8 + columns.clock.index] = clock
+    store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
+  }
+
+  private start(time: number): void {
+    const { store } = this
+    const { columns, machines } = this.compiled
+    store.page.f64[store.o8 + columns.firstSeen.index] = time
+    machines.forEach((machine, i) => {
+      store.page.u8[store.o1 + columns.states.index + i] = machine.initial
+      store.page.f64[store.o8 + columns.enteredAt.index + i] = time
+    })
+  }
+
+  private fireUntil(row: number, until: number): void {
+    const { store } = this
+    const due = this.compiled.columns.nextDue.index
+    for (let fired = 0; fired < DUES_MAX; fired++) {
+      const at = store.page.f64[store.o8 + due]
+      if (at > until) return
+      const changed = this.fire(row, at)
+      if (changed) {
+        this.changed = true
+        const clock = this.compiled.columns.clock.index
+        store.page.f64[store.o8 + clock] = Math.max(store.page.f64[store.o8 + clock], at)
+      }
+      store.page.f64[store.o8 + due] = this.dueAfter(row, at)
+    }
+    store.page.f64[store.o8 + due] = this.dueAfter(row, until)
+  }
+
+  /** What falls due at this instant: the session's end, delayed transitions, segments. */
+  private fire(row: number, at: number): boolean {
+    const { store, context } = this
+    const { columns } = this.compiled
+    const before = this.effects.length + this.effects.dropped
+    let ended = false
+    const start = store.page.f64[store.o8 + columns.sessionStart.index]
+    const last = store.page.f64[store.o8 + columns.sessionLast.index]
+    context.silent = true
+    context.signal = null
+    context.time = at
+    context.now = at
+    if (start > 0 && last + SESSION_GAP_MS <= at) {
+      const events = store.page.u32[store.o4 + columns.sessionEvents.index]
+      store.page.f64[store.o8 + columns.sessionStart.index] = 0
+      ended = true
+      this.signal(row, { name: 'Session Ended', value: (last - start) / 1000, position: events }, at)
+    }
+    this.machines.forEach((machine, i) => this.fireMachine(row, machine, i, at))
+    this.evaluateAll(row)
+    return ended || this.effects.length + this.effects.dropped > before
+  }
+
+  private fireMachine(row: number, machine: MachineRun, index: number, at: number): void {
+    const { store } = this
+    const state = store.page.u8[store.o1 + this.compiled.columns.states.index + index]
+    const entered = store.page.f64[store.o8 + this.compiled.columns.enteredAt.index + index]
+    const due = machine.table.dues[state]?.find(({ delayMs }) => entered + delayMs === at)
+    if (due === undefined) return
+    this.take(row, index, chooseTransition(due.candidates, machine.guard), at)
+  }
+
+  /** Opens or prolongs the session; a late event counts in it and changes no time. */
+  private continueSession(row: number, time: number, clock: number): void {
+    const { store } = this
+    const { columns } = this.compiled
+    const open = store.page.f64[store.o8 + columns.sessionStart.index] > 0
+    if (open) {
+      store.page.u32[store.o4 + columns.sessionEvents.index]++
+      if (time === clock) store.page.f64[store.o8 + columns.sessionLast.index] = time
       return
     }
-    store.set(row, COLUMN.sessionEvents, 1)
-    store.set(row, COLUMN.sessionStart, at)
-    store.set(row, COLUMN.sessionLast, at)
-    this.signal(row, { name: 'Session Started', time: at, value: 0, position: 0 }, time)
+    if (time < clock) return
+    store.page.f64[store.o8 + columns.sessionStart.index] = time
+    store.page.f64[store.o8 + columns.sessionLast.index] = time
+    store.page.u32[store.o4 + columns.sessionEvents.index] = 1
+    this.signal(row, { name: 'Session Started', value: 0, position: 0 }, time)
   }
 
-  private endSession(row: number, due: number): void {
+  private signal(row: number, signal: Signal, at: number): void {
+    const { context } = this
+    context.signal = signal
+    context.time = at
+    context.now = at
+    const program = this.evaluator.programOfSignal(signal.name)
+    for (const update of program.updates) update()
+    this.machines.forEach((machine, i) => this.dispatch(row, i, machine.slotOfSignal(signal.name), at))
+    this.evaluateSegments(row, program.segments)
+    context.signal = null
+  }
+
+  private dispatchRecord(row: number, cursor: RecordCursor): void {
+    for (let i = 0; i < this.machines.length; i++) {
+      this.dispatch(row, i, this.machines[i].slotOf(cursor), this.context.now)
+    }
+  }
+
+  private dispatch(row: number, index: number, slot: number, at: number): void {
     const { store } = this
-    const last = store.get(row, COLUMN.sessionLast)
-    const value = (last - store.get(row, COLUMN.sessionStart)) / 1000
-    const position = store.get(row, COLUMN.sessionEvents)
-    store.set(row, COLUMN.sessionEvents, 0)
-    const time = last + SESSION_GAP_MS
-    this.signal(row, { name: 'Session Ended', time, value, position }, due)
+    const machine = this.machines[index]
+    const state = store.page.u8[store.o1 + this.compiled.columns.states.index + index]
+    this.take(row, index, step(machine.table, state, slot, machine.guard), at)
   }
 
-  private signal(row: number, signal: SessionSignal, time: number): void {
-    this.values.session(signal)
-    this.reader.at(row, time)
-    this.updates.apply(row, signal.time, { type: '', name: signal.name, bot: false, cursor: null })
-    for (const [i, m] of this.compiled.machines.entries()) {
-      const state = this.store.get(row, m.column)
-      const slot = slotOfType(m.table, signal.name)
-      this.take(row, m, time, this.choose(i, candidatesAt(m.table, state, slot)))
-    }
-  }
-
-  private choose(machine: number, candidates: readonly Transition[]): Transition | null {
-    return chooseTransition(candidates, (guard) => this.guards[machine][guard]())
-  }
-
-  private take(row: number, m: CompiledMachine, time: number, next: Transition | null): void {
-    if (next === null) return
+  private take(row: number, index: number, transition: Transition | null, at: number): void {
+    if (transition === null || !transition.entered) return
     const { store } = this
-    const from = store.get(row, m.column)
-    store.set(row, m.column, next.state)
-    if (next.entered) {
-      store.set(row, m.column + 1, time)
-      store.set(row, m.column + 2, 0)
-    }
-    if (from === next.state) return
-    const { stateNames } = m.table
-    const names = { from: stateNames[from], to: stateNames[next.state] }
-    this.effects.push({ kind: 'stateChanged', row, name: m.name, ...names, time })
+    const { columns } = this.compiled
+    const place = store.o1 + columns.states.index + index
+    const from = store.page.u8[place]
+    store.page.u8[place] = transition.state
+    store.page.f64[store.o8 + columns.enteredAt.index + index] = at
+    this.changed = true
+    if (from === transition.state) return
+    const { id, stateNames } = this.machines[index].table
+    const names = { from: stateNames[from] ?? null, to: stateNames[transition.state] }
+    this.effects.push({ kind: 'stateChanged', row, name: id, ...names, time: at })
+    this.evaluateSegments(row, this.evaluator.ofMachines)
   }
 
-  /** Delays run from entry; a machine's first state is entered with the profile's first event. */
-  private machineDue(row: number, m: CompiledMachine): number {
-    const due = m.table.dues[this.store.get(row, m.column)][this.store.get(row, m.column + 2)]
-    const entered = this.store.get(row, m.column + 1)
-    return due === undefined || Number.isNaN(entered) ? Infinity : entered + due.delayMs
+  private evaluateAll(row: number): void {
+    for (let i = 0; i < this.evaluator.segments.length; i++) this.evaluateSegment(row, i)
   }
 
-  private fireMachines(row: number, time: number): void {
-    this.values.session(null)
-    this.reader.at(row, time)
-    for (const [i, m] of this.compiled.machines.entries()) {
-      if (this.machineDue(row, m) > time) continue
-      const spent = this.store.get(row, m.column + 2)
-      const due = m.table.dues[this.store.get(row, m.column)][spent]
-      this.store.set(row, m.column + 2, spent + 1)
-      this.take(row, m, time, this.choose(i, due.candidates))
-    }
+  private evaluateSegments(row: number, segments: readonly number[]): void {
+    for (let i = 0; i < segments.length; i++) this.evaluateSegment(row, segments[i])
   }
 
-  /** Segments, then the next due instant: a function of the row and its clock alone. */
-  private settle(row: number, time: number): void {
-    const { store, compiled } = this
-    this.reader.at(row, time)
-    let bits = store.get(row, COLUMN.segments)
-    for (let i = 0; i < this.segments.length; i++) {
-      const inside = this.segments[i]()
-      if (inside === (((bits >>> i) & 1) === 1)) continue
-      bits = (bits ^ (1 << i)) >>> 0
-      const kind = inside ? 'segmentEntered' : 'segmentLeft'
-      this.effects.push({ kind, row, name: compiled.segmentNames[i], time })
-    }
-    store.set(row, COLUMN.segments, bits)
-    let next = Infinity
-    if (store.get(row, COLUMN.sessionEvents) > 0) {
-      next = store.get(row, COLUMN.sessionLast) + SESSION_GAP_MS
-    }
-    for (const m of compiled.machines) {
-      if (Number.isNaN(store.get(row, m.column + 1))) store.set(row, m.column + 1, time)
-      next = Math.min(next, this.machineDue(row, m))
-    }
-    for (const { column, afterMs } of this.sinceDues) {
-      const due = store.get(row, column) + afterMs
-      if (due > time && due < next) next = due
-    }
-    for (const ring of compiled.rings) {
-      const head = store.get(row, ring.head)
-      const bucket = Math.floor(time / ring.bucketMs)
-      if (head > bucket - ring.buckets) next = Math.min(next, (bucket + 1) * ring.bucketMs)
-    }
-    store.set(row, COLUMN.nextDue, next)
+  private evaluateSegment(row: number, segment: number): void {
+    const inside = this.evaluator.segments[segment]()
+    if (inside === this.store.inSegment(row, segment)) return
+    this.store.setSegment(row, segment, inside)
+    this.effects.push({
+      kind: inside ? 'segmentEntered' : 'segmentLeft',
+      row,
+      name: this.compiled.segmentNames[segment],
+      from: null,
+      to: null,
+      time: this.context.now,
+    })
   }
 
-  private findSinceDues(): void {
-    const { segments, traits, traitIndex } = this.compiled
-    const expressions = segments.map((s) => s.when)
-    for (const expression of expressions) {
-      for (const name of references(expression).names) {
-        const trait = traits[traitIndex.get(name) ?? -1]
-        if (trait?.formula && !expressions.includes(trait.formula)) expressions.push(trait.formula)
-        if (trait?.definition.op !== 'since') continue
-        for (const seconds of thresholds(expression, name)) {
-          this.sinceDues.push({ column: trait.column, afterMs: seconds * 1000 })
-          this.sinceDues.push({ column: trait.column, afterMs: seconds * 1000 + 1 })
-        }
+  /** The first instant after `after` at which time alone may change the row. */
+  private dueAfter(row: number, after: number): number {
+    const { store } = this
+    const { columns } = this.compiled
+    store.at(row)
+    const { page, o8, o1 } = store
+    let due = NEVER
+    if (page.f64[o8 + columns.sessionStart.index] > 0) {
+      due = Math.max(page.f64[o8 + columns.sessionLast.index] + SESSION_GAP_MS, after + 1)
+    }
+    for (let i = 0; i < this.machines.length; i++) {
+      const entered = page.f64[o8 + columns.enteredAt.index + i]
+      const dues = this.machines[i].table.dues[page.u8[o1 + columns.states.index + i]] ?? []
+      for (let d = 0; d < dues.length; d++) {
+        const at = entered + dues[d].delayMs
+        if (at <= after) continue
+        if (at < due) due = at
+        break
       }
     }
+    for (const trigger of this.evaluator.triggers) {
+      const at = trigger(after)
+      if (at < due) due = at
+    }
+    return due
   }
 
-  private keepAttributes(row: number): void {
-    const message = this.values.parsed() as { traits?: Record<string, unknown> } | null
-    if (typeof message?.traits !== 'object' || message.traits === null) return
-    const { attributes } = this.store.side(row)
-    let total = JSON.stringify(attributes).length
-    for (const [name, value] of Object.entries(message.traits)) {
-      const kept = scalar(value)
-      const length = name.length + JSON.stringify(kept).length
-      if (name === '__proto__' || length > ATTRIBUTE_LENGTH_MAX) continue
-      const known = Object.hasOwn(attributes, name)
-      if (!known && Object.keys(attributes).length >= ATTRIBUTES_MAX) continue
-      if (total + length > ATTRIBUTES_LENGTH_MAX) continue
-      attributes[name] = kept
-      total += length
+  /** Identify attributes and groups, within the limits of side data. */
+  private takeIdentity(row: number, cursor: RecordCursor): void {
+    if (cursor.type === GROUP) {
+      const group = cursor.text(GROUP_ID)
+      const side = this.store.ensureSide(row)
+      const groups = (side.groups ?? []).filter((known) => known !== group)
+      side.groups = [...groups, group].slice(-GROUPS_MAX)
     }
+    if (cursor.type !== IDENTIFY) return
+    const traits = this.context.path(['traits'])
+    if (typeof traits !== 'object' || traits === null) return
+    const side = this.store.ensureSide(row)
+    side.attributes = mergeAttributes(side.attributes ?? {}, traits as Record<string, unknown>)
+  }
+}
+
+const TRACK = MESSAGE_TYPES.indexOf('track')
+const IDENTIFY = MESSAGE_TYPES.indexOf('identify')
+const GROUP = MESSAGE_TYPES.indexOf('group')
+const GROUP_ID = STRING_FIELDS.indexOf('group_id')
+
+/** New values over old; null removes; nested objects are flattened one level (`address.city`). */
+function mergeAttributes(
+  known: Record<string, AttributeValue>,
+  traits: Record<string, unknown>,
+): Record<string, AttributeValue> {
+  const merged = { ...known }
+  const put = (name: string, value: unknown): void => {
+    if (value === null) delete merged[name]
+    else if (typeof value === 'string') merged[name] = value.slice(0, ATTRIBUTE_CHARACTERS_MAX)
+    else if (typeof value === 'boolean') merged[name] = value
+    else if (typeof value === 'number' && Number.isFinite(value)) merged[name] = value
+  }
+  for (const [name, value] of Object.entries(traits)) {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      for (const [inner, nested] of Object.entries(value)) put(`${name}.${inner}`, nested)
+    } else put(name, value)
+  }
+  const names = Object.keys(merged)
+  let characters = 0
+  names.forEach((name, i) => {
+    characters += name.length + String(merged[name]).length
+    if (i >= ATTRIBUTES_MAX || characters > ATTRIBUTES_CHARACTERS_MAX) delete merged[name]
+  })
+  return merged
+}
+
+/** A machine's table bound to an evaluator, with the slots of events looked up once. */
+class MachineRun {
+  readonly table: MachineTable
+  readonly guard: (index: number) => boolean
+  private readonly byCode: number[] = []
+  private readonly byType: readonly number[]
+  private readonly byName = new Map<string, number>()
+
+  constructor(table: MachineTable, evaluator: Evaluator) {
+    this.table = table
+    const guards = evaluator.compileGuards(table.guards)
+    this.guard = (index) => guards[index]()
+    this.byType = MESSAGE_TYPES.map((type) => slotOfType(table, type))
+  }
+
+  slotOf(cursor: RecordCursor): number {
+    if (cursor.type !== TRACK) return this.byType[cursor.type]
+    const { eventCode } = cursor
+    if (eventCode === 0) return this.slotOfName(cursor.name)
+    return (this.byCode[eventCode] ??= slotOfEvent(this.table, eventNameOf(eventCode)))
+  }
+
+  slotOfSignal(name: string): number {
+    return slotOfType(this.table, name)
+  }
+
+  private slotOfName(name: string): number {
+    const known = this.byName.get(name)
+    if (known !== undefined) return known
+    const slot = slotOfEvent(this.table, name)
+    if (this.byName.size < CUSTOM_SLOTS_MAX) this.byName.set(name, slot)
+    return slot
   }
 }

@@ -1,42 +1,102 @@
-import { KEY_KIND } from '../event/record.ts'
-import { COLUMN } from './compile.ts'
 import { PROFILE_PARTS } from './definition.ts'
-import { readerOf } from './reader.ts'
+import type { ProfilePart } from './definition.ts'
+import { KEY_KIND } from '../event/record.ts'
+import type { TraitShape } from './compile.ts'
+import { evaluatorOf } from './evaluator.ts'
+import type { Evaluator } from './evaluator.ts'
+import { idText } from './store.ts'
 import type { ProfileStore } from './store.ts'
+import { readTags } from './trait-programs.ts'
 
-/** A profile as JSON text at `now`. Scope `traits` gives a flat map of name to value. */
+export type ReadScope = 'all' | 'traits' | 'segments' | 'machines'
+
+/**
+ * A profile as JSON text as of `now`, or a part of it. Text is put together by hand: this is the
+ * answer to a look-up.
+ */
 export function profileText(
   store: ProfileStore,
   row: number,
   now: number,
   position: string,
-  scope = '',
+  scope: ReadScope = 'all',
 ): string {
-  const { traits, machines, segmentNames } = store.compiled
-  const reader = readerOf(store).at(row, now)
-  const read = (index: number): unknown => {
-    return traits[index].definition.op === 'top' ? reader.top(index) : reader.value(index)
+  const evaluator = evaluatorOf(store)
+  evaluator.look(row, now)
+  const key = store.keyOf(row)
+  const head = `"id":${JSON.stringify(idText(key))},"position":"${position}"`
+  if (scope === 'traits') return `{${head},"traits":{${traitsText(evaluator, store, () => true)}}}`
+  if (scope === 'segments') return `{${head},"segments":${segmentsText(store, row)}}`
+  if (scope === 'machines') return `{${head},"machines":${machinesText(store, row)}}`
+  const { columns } = store.compiled
+  const kind = key.kind === KEY_KIND.anonymous ? 'anonymous' : 'user'
+  const first = timeText(store.page.f64[store.o8 + columns.firstSeen.index])
+  const last = timeText(store.clock(row))
+  const parts = PROFILE_PARTS.map((part) => `"${part}":{${partText(evaluator, store, row, part)}}`)
+  return `{${head},"kind":"${kind}","firstSeenAt":${first},"lastSeenAt":${last},${parts.join(',')},"machines":${machinesText(store, row)},"segments":${segmentsText(store, row)},"links":${linksText(store, row)}}`
+}
+
+function partText(evaluator: Evaluator, store: ProfileStore, row: number, part: ProfilePart): string {
+  const own = traitsText(evaluator, store, (shape) => shape.definition.part === part)
+  const side = store.sideOf(row)
+  let extra = ''
+  if (part === 'attributes' && side?.attributes !== undefined) {
+    extra = JSON.stringify(side.attributes).slice(1, -1)
+  } else if (part === 'social' && side?.groups !== undefined) {
+    extra = `"groups":${JSON.stringify(side.groups)}`
   }
-  if (scope === 'traits') {
-    return JSON.stringify(Object.fromEntries(traits.map((t) => [t.name, read(t.index)])))
+  return own === '' || extra === '' ? own + extra : `${own},${extra}`
+}
+
+function traitsText(evaluator: Evaluator, store: ProfileStore, takes: (shape: TraitShape) => boolean): string {
+  let text = ''
+  for (const shape of store.compiled.traits) {
+    if (!takes(shape)) continue
+    text += `${text === '' ? '' : ','}"${shape.name}":${valueText(evaluator, store, shape)}`
   }
-  const { kind, key } = store.keyOf(row)
-  const kindName = kind === KEY_KIND.user ? 'user' : 'anonymous'
-  const firstSeen = store.get(row, COLUMN.firstSeen)
-  const parts: Record<string, Record<string, unknown>> = {}
-  for (const part of PROFILE_PARTS) parts[part] = {}
-  Object.assign(parts.attributes, store.sideOf(row)?.attributes)
-  for (const t of traits) parts[t.definition.part][t.name] = read(t.index)
-  const states = machines.map((m) => [m.name, m.table.stateNames[store.get(row, m.column)]])
-  return JSON.stringify({
-    id: `${kindName}:${key}`,
-    kind: kindName,
-    position,
-    firstSeenAt: Number.isNaN(firstSeen) ? null : firstSeen,
-    lastSeenAt: store.clock(row) || null,
-    ...parts,
-    machines: Object.fromEntries(states),
-    segments: segmentNames.filter((_, i) => store.inSegment(row, i)),
-    links: store.links(row).map((l) => `${l.kind === KEY_KIND.user ? 'user' : 'anonymous'}:${l.key}`),
+  return text
+}
+
+function valueText(evaluator: Evaluator, store: ProfileStore, shape: TraitShape): string {
+  const { op, text } = shape.definition
+  if (op === 'top') {
+    const tags = readTags(shape, evaluator.context)
+    return `[${tags.map((tag) => `{"value":${JSON.stringify(tag.value)},"weight":${round(tag.weight)}}`).join(',')}]`
+  }
+  if (text === true) {
+    const id = shape.a === null ? 0 : store.page.u32[store.o4 + shape.a.index]
+    return id === 0 ? 'null' : JSON.stringify(store.strings.text(id))
+  }
+  const value = evaluator.readers[shape.index]()
+  return Number.isFinite(value) ? String(round(value)) : 'null'
+}
+
+/** Six significant decimals are more than any trait is worth; sums of money keep their cents. */
+function round(value: number): number {
+  return Number.isInteger(value) ? value : Math.round(value * 1e6) / 1e6
+}
+
+function machinesText(store: ProfileStore, row: number): string {
+  store.at(row)
+  const { machines, columns } = store.compiled
+  const states = machines.map(({ id, stateNames, initial }, i) => {
+    const state = stateNames[store.page.u8[store.o1 + columns.states.index + i]] ?? stateNames[initial]
+    return `"${id}":${JSON.stringify(state)}`
   })
+  return `{${states.join(',')}}`
+}
+
+function segmentsText(store: ProfileStore, row: number): string {
+  const inside = store.compiled.segmentNames.filter((_, i) => store.inSegment(row, i))
+  return JSON.stringify(inside)
+}
+
+function linksText(store: ProfileStore, row: number): string {
+  const links = store.links(row)
+  if (links.length === 0) return '[]'
+  return JSON.stringify(links.map((link) => ({ id: idText(link), since: new Date(link.time).toISOString() })))
+}
+
+function timeText(ms: number): string {
+  return ms === 0 ? 'null' : `"${new Date(ms).toISOString()}"`
 }

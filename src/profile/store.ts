@@ -1,280 +1,335 @@
+import { KEY_KIND, hashKey } from '../event/record.ts'
 import type { KeyKind, RecordCursor } from '../event/record.ts'
-import { hashKey } from '../event/record.ts'
-import { LimnError } from '../protocol/errors.ts'
 import type { CompiledDefinition } from './compile.ts'
-import { COLUMN } from './compile.ts'
+import { Interner } from './interner.ts'
+import { KeyIndex } from './key-index.ts'
+import { RowPage } from './layout.ts'
 
-const PAGE_BYTES = 65_536
-const PAGE_VERSION = 1
-
-export interface ProfileKey {
+export interface StoreKey {
   readonly kind: KeyKind
   readonly key: string
 }
-export interface Link extends ProfileKey {
-  /** Position of the source's forward record, or ''. */
+
+/** Another key of the same person. */
+export interface Link extends StoreKey {
+  /** Position of the forward record that moved its history here; '' when nothing was moved. */
   readonly source: string
   readonly time: number
 }
 
-/** What a row keeps outside the slab. */
+export type AttributeValue = string | number | boolean
+
+/** What of a profile is not numeric; bounded by the limits below. */
 export interface SideData {
-  links: Link[]
-  forward: ProfileKey | null
-  attributes: Record<string, unknown>
-  texts: Record<number, string>
-  /** Trait → value → weight at the trait's reference time. */
-  tops: Record<number, Record<string, number>>
-  distinct: Record<number, string[]>
+  attributes?: Record<string, AttributeValue>
+  groups?: string[]
+  links?: Link[]
+  forward?: StoreKey
+  /** Column of a `distinct` trait → its values' hashes, 53 bits. */
+  distinct?: Record<number, Set<number>>
 }
 
-interface PageView {
-  readonly bytes: Uint8Array
-  readonly f64: Float64Array
-  readonly f32: Float32Array
-}
+export const ATTRIBUTES_MAX = 64
+export const ATTRIBUTE_CHARACTERS_MAX = 1024
+export const ATTRIBUTES_CHARACTERS_MAX = 8192
+export const GROUPS_MAX = 8
 
-const emptySide = (): SideData => ({
-  links: [],
-  forward: null,
-  attributes: {},
-  texts: Object.create(null),
-  tops: Object.create(null),
-  distinct: Object.create(null),
-})
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
-/** Profiles of one shard: rows in fixed pages, so growth never copies. One thread only. */
+/**
+ * The profiles of a shard: rows in pages of typed arrays, the index of keys, and side data.
+ *
+ * Single-threaded. {@link at} points `page` and the offsets `o8 o4 o2 o1` at a row; whoever writes to
+ * a row marks its page dirty. Rows are never removed; a profile that was joined to another keeps its
+ * row with a forward. Rows keep their number for ever, so a page's place in a checkpoint is fixed.
+ */
 export class ProfileStore {
   readonly compiled: CompiledDefinition
-  readonly rowsPerPage: number
-  size = 0
-  private readonly pages: PageView[] = []
-  private readonly dirty = new Set<number>()
-  private readonly keys: ProfileKey[] = []
-  private readonly sides: (SideData | undefined)[] = []
-  private hashes = new Uint32Array(2048)
-  private slots = new Int32Array(2048).fill(-1)
+  readonly strings = new Interner()
+  page: RowPage
+  row = -1
+  o8 = 0
+  o4 = 0
+  o2 = 0
+  o1 = 0
+  private readonly index = new KeyIndex()
+  private readonly pages: RowPage[] = []
+  private readonly template: Uint8Array
+  private readonly side = new Map<number, SideData>()
+  private readonly counts: number[]
+  private readonly rowBytes: number
+  private readonly pageBits: number
+  private readonly pageMask: number
 
   constructor(compiled: CompiledDefinition) {
     this.compiled = compiled
-    this.rowsPerPage = Math.max(1, Math.floor(PAGE_BYTES / compiled.rowBytes))
+    this.rowBytes = compiled.layout.rowBytes
+    this.pageBits = Math.max(0, Math.floor(Math.log2(65_536 / this.rowBytes)))
+    this.pageMask = (1 << this.pageBits) - 1
+    this.template = compiled.layout.template()
+    this.counts = compiled.segments.map(() => 0)
+    this.page = new RowPage(0)
   }
 
-  findRecord(cursor: RecordCursor): number {
-    return this.probe(cursor.keyHashLow, cursor.keyHashHigh, cursor.keyKind, () => cursor.key)
-  }
-
-  findKey(kind: KeyKind, key: string): number {
-    const hash = hashKey(kind, key)
-    return this.probe(hash.low, hash.high, kind, () => key)
-  }
-
-  ensureRecord(cursor: RecordCursor): number {
-    const row = this.findRecord(cursor)
-    if (row >= 0) return row
-    return this.add(cursor.keyHashLow, cursor.keyHashHigh, {
-      kind: cursor.keyKind,
-      key: cursor.key,
-    })
-  }
-
-  ensureKey(kind: KeyKind, key: string): number {
-    const row = this.findKey(kind, key)
-    if (row >= 0) return row
-    const hash = hashKey(kind, key)
-    return this.add(hash.low, hash.high, { kind, key })
-  }
-
-  keyOf(row: number): ProfileKey {
-    return this.keys[row]
-  }
-  get(row: number, column: number): number {
-    const page = this.pages[Math.floor(row / this.rowsPerPage)]
-    return page.f64[(row % this.rowsPerPage) * (this.compiled.rowBytes / 8) + column]
-  }
-  set(row: number, column: number, value: number): void {
-    const index = Math.floor(row / this.rowsPerPage)
-    this.dirty.add(index)
-    const at = (row % this.rowsPerPage) * (this.compiled.rowBytes / 8) + column
-    this.pages[index].f64[at] = value
-  }
-  get32(row: number, column: number): number {
-    const page = this.pages[Math.floor(row / this.rowsPerPage)]
-    return page.f32[(row % this.rowsPerPage) * (this.compiled.rowBytes / 4) + column]
-  }
-  set32(row: number, column: number, value: number): void {
-    const index = Math.floor(row / this.rowsPerPage)
-    this.dirty.add(index)
-    const at = (row % this.rowsPerPage) * (this.compiled.rowBytes / 4) + column
-    this.pages[index].f32[at] = value
-  }
-
-  lastSequence(row: number): number {
-    return this.get(row, COLUMN.lastSequence)
-  }
-  setLastSequence(row: number, sequence: number): void {
-    this.set(row, COLUMN.lastSequence, sequence)
-  }
-  clock(row: number): number {
-    return this.get(row, COLUMN.clock)
-  }
-  nextDue(row: number): number {
-    return this.get(row, COLUMN.nextDue)
-  }
-  inSegment(row: number, segment: number): boolean {
-    return ((this.get(row, COLUMN.segments) >>> segment) & 1) === 1
-  }
-
-  /** Members of each segment, by a scan. */
-  segmentCounts(): number[] {
-    const counts = this.compiled.segmentNames.map(() => 0)
-    for (let row = 0; row < this.size; row++) {
-      const bits = this.get(row, COLUMN.segments)
-      for (let i = 0; i < counts.length; i++) counts[i] += (bits >>> i) & 1
-    }
-    return counts
-  }
-
-  /** For reading; never creates. */
-  sideOf(row: number): SideData | undefined {
-    return this.sides[row]
-  }
-  /** For writing. */
-  side(row: number): SideData {
-    this.dirty.add(Math.floor(row / this.rowsPerPage))
-    return (this.sides[row] ??= emptySide())
-  }
-  forwardOf(row: number): ProfileKey | null {
-    return this.sides[row]?.forward ?? null
-  }
-  setForward(row: number, target: ProfileKey | null): void {
-    this.side(row).forward = target
-  }
-  links(row: number): readonly Link[] {
-    return this.sides[row]?.links ?? []
-  }
-  addLink(row: number, link: Link): void {
-    this.side(row).links.push(link)
-  }
-
-  /** Back to "no event yet"; keeps the id, the last sequence, links and the forward. */
-  reset(row: number): void {
-    const { columns, machines, rowBytes } = this.compiled
-    for (let c = 1; c < columns; c++) this.set(row, c, Number.NaN)
-    for (let c = columns * 2; c < rowBytes / 4; c++) this.set32(row, c, 0)
-    this.set(row, COLUMN.clock, 0)
-    this.set(row, COLUMN.nextDue, Infinity)
-    this.set(row, COLUMN.sessionEvents, 0)
-    this.set(row, COLUMN.segments, 0)
-    this.set(row, COLUMN.botEvents, 0)
-    for (const m of machines) {
-      this.set(row, m.column, m.table.initial)
-      this.set(row, m.column + 2, 0)
-    }
-    const side = this.sides[row]
-    if (side) this.sides[row] = { ...emptySide(), links: side.links, forward: side.forward }
-  }
-
-  /** Slab and index bytes a profile; keys and side data are JavaScript objects beside it. */
-  bytesPerProfile(): number {
-    if (this.size === 0) return 0
-    const index = this.slots.byteLength + this.hashes.byteLength
-    return (this.pages.length * PAGE_BYTES + index) / this.size
+  get size(): number {
+    return this.index.size
   }
 
   get pageCount(): number {
     return this.pages.length
   }
-  dirtyPages(): Iterable<number> {
-    return [...this.dirty].sort((a, b) => a - b)
-  }
-  clearDirty(page: number): void {
-    this.dirty.delete(page)
+
+  get rowsPerPage(): number {
+    return this.pageMask + 1
   }
 
-  exportPage(page: number): Uint8Array {
-    const from = page * this.rowsPerPage
-    const to = Math.min(this.size, from + this.rowsPerPage)
-    const meta = {
-      keys: this.keys.slice(from, to),
-      sides: Array.from({ length: to - from }, (_, i) => this.sides[from + i] ?? null),
-    }
-    const json = Buffer.from(JSON.stringify(meta))
-    const slab = this.pages[page].bytes.subarray(0, (to - from) * this.compiled.rowBytes)
-    const head = new Uint8Array(new Uint32Array([PAGE_VERSION, slab.length]).buffer)
-    return Buffer.concat([head, slab, json])
-  }
-
-  /** Pages must come in ascending order. Throws `ERR_CHECKPOINT_PAGE` for one that does not fit. */
-  importPage(page: number, bytes: Uint8Array): void {
-    const from = page * this.rowsPerPage
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const slabBytes = bytes.length < 8 ? -1 : view.getUint32(4, true)
-    const rows = slabBytes / this.compiled.rowBytes
-    const fits = slabBytes >= 0 && view.getUint32(0, true) === PAGE_VERSION
-    if (!fits || !Number.isInteger(rows) || rows > this.rowsPerPage || from !== this.size) {
-      throw new LimnError('ERR_CHECKPOINT_PAGE', `page ${page} of the checkpoint does not fit`)
-    }
-    const text = new TextDecoder().decode(bytes.subarray(8 + slabBytes))
-    const meta: { keys: ProfileKey[]; sides: (SideData | null)[] } = JSON.parse(text)
-    for (let i = 0; i < rows; i++) {
-      const { kind, key } = meta.keys[i]
-      const row = this.ensureKey(kind, key)
-      const side = meta.sides[i]
-      if (side !== null) this.sides[row] = { ...emptySide(), ...side }
-    }
-    if (rows > 0) this.pages[page].bytes.set(bytes.subarray(8, 8 + slabBytes))
-    this.dirty.delete(page)
-  }
-
-  /** Pages are self-contained: there is no dictionary beside them. */
   get dictionarySize(): number {
-    return 0
+    return this.strings.size
   }
-  exportDictionary(_from: number): Uint8Array {
-    return new Uint8Array(0)
-  }
-  importDictionary(_bytes: Uint8Array): void {}
 
-  private probe(low: number, high: number, kind: KeyKind, key: () => string): number {
-    const mask = this.slots.length - 1
-    for (let at = low & mask; ; at = (at + 1) & mask) {
-      const row = this.slots[at]
-      if (row < 0) return -1
-      if (this.hashes[row * 2] !== low || this.hashes[row * 2 + 1] !== high) continue
-      if (this.keys[row].kind === kind && this.keys[row].key === key()) return row
+  /** Points the views at a row. */
+  at(row: number): void {
+    if (row === this.row) return
+    const start = (row & this.pageMask) * this.rowBytes
+    this.page = this.pages[row >> this.pageBits]
+    this.row = row
+    this.o1 = start
+    this.o2 = start >> 1
+    this.o4 = start >> 2
+    this.o8 = start >> 3
+  }
+
+  /** The row of the record's key, or -1. */
+  findRecord(cursor: RecordCursor): number {
+    const { keyKind, keyHashLow, keyHashHigh, bytes, keyStart, keyEnd } = cursor
+    return this.index.find(keyKind, keyHashLow, keyHashHigh, bytes, keyStart, keyEnd)
+  }
+
+  ensureRecord(cursor: RecordCursor): number {
+    const row = this.findRecord(cursor)
+    if (row >= 0) return row
+    const key = cursor.bytes.slice(cursor.keyStart, cursor.keyEnd)
+    return this.create(cursor.keyKind, cursor.keyHashLow, cursor.keyHashHigh, key)
+  }
+
+  findKey(kind: KeyKind, key: string): number {
+    const { low, high } = hashKey(kind, key)
+    const bytes = encoder.encode(key)
+    return this.index.find(kind, low, high, bytes, 0, bytes.length)
+  }
+
+  ensureKey(kind: KeyKind, key: string): number {
+    const row = this.findKey(kind, key)
+    if (row >= 0) return row
+    const { low, high } = hashKey(kind, key)
+    return this.create(kind, low, high, encoder.encode(key))
+  }
+
+  keyOf(row: number): StoreKey {
+    return { kind: this.index.kind(row), key: decoder.decode(this.index.key(row)) }
+  }
+
+  lastSequence(row: number): number {
+    this.at(row)
+    return this.page.f64[this.o8 + this.compiled.columns.lastSequence.index]
+  }
+
+  setLastSequence(row: number, sequence: number): void {
+    this.at(row)
+    this.page.f64[this.o8 + this.compiled.columns.lastSequence.index] = sequence
+    this.page.dirty = true
+  }
+
+  /** The newest instant that the profile has seen, ms since 1970; 0 for none. */
+  clock(row: number): number {
+    this.at(row)
+    return this.page.f64[this.o8 + this.compiled.columns.clock.index]
+  }
+
+  /** When something falls due; Infinity for never. */
+  nextDue(row: number): number {
+    this.at(row)
+    return this.page.f64[this.o8 + this.compiled.columns.nextDue.index]
+  }
+
+  /** Whether a row has folded any event. */
+  hasEvents(row: number): boolean {
+    this.at(row)
+    return this.page.f64[this.o8 + this.compiled.columns.firstSeen.index] > 0
+  }
+
+  inSegment(row: number, segment: number): boolean {
+    this.at(row)
+    const byte = this.o1 + this.compiled.columns.segments.index + (segment >> 3)
+    return (this.page.u8[byte] & (1 << (segment & 7))) !== 0
+  }
+
+  setSegment(row: number, segment: number, inside: boolean): void {
+    this.at(row)
+    const byte = this.o1 + this.compiled.columns.segments.index + (segment >> 3)
+    const bit = 1 << (segment & 7)
+    if (((this.page.u8[byte] & bit) !== 0) === inside) return
+    this.page.u8[byte] ^= bit
+    this.counts[segment] += inside ? 1 : -1
+  }
+
+  /** Members of each segment, in the order of the definition. */
+  segmentCounts(): readonly number[] {
+    return this.counts
+  }
+
+  sideOf(row: number): SideData | undefined {
+    return this.side.get(row)
+  }
+
+  ensureSide(row: number): SideData {
+    let side = this.side.get(row)
+    if (side === undefined) {
+      side = {}
+      this.side.set(row, side)
+    }
+    return side
+  }
+
+  forwardOf(row: number): StoreKey | null {
+    this.at(row)
+    if (this.page.u8[this.o1 + this.compiled.columns.forwarded.index] === 0) return null
+    return this.side.get(row)?.forward ?? null
+  }
+
+  setForward(row: number, target: StoreKey): void {
+    this.at(row)
+    this.page.u8[this.o1 + this.compiled.columns.forwarded.index] = 1
+    this.page.dirty = true
+    this.ensureSide(row).forward = target
+  }
+
+  links(row: number): readonly Link[] {
+    return this.side.get(row)?.links ?? []
+  }
+
+  addLink(row: number, link: Link): void {
+    const side = this.ensureSide(row)
+    const known = (side.links ?? []).filter((l) => l.kind !== link.kind || l.key !== link.key || l.source !== '')
+    side.links = [...known, link]
+    this.at(row)
+    this.page.dirty = true
+  }
+
+  /** Back to a profile without events; id, last sequence, links and forward stay. */
+  reset(row: number): void {
+    this.compiled.segments.forEach((_, segment) => this.setSegment(row, segment, false))
+    const sequence = this.lastSequence(row)
+    const forwarded = this.page.u8[this.o1 + this.compiled.columns.forwarded.index]
+    this.page.u8.set(this.template, this.o1)
+    this.page.u8[this.o1 + this.compiled.columns.forwarded.index] = forwarded
+    this.setLastSequence(row, sequence)
+    const side = this.side.get(row)
+    if (side === undefined) return
+    const { links, forward } = side
+    if (links === undefined && forward === undefined) this.side.delete(row)
+    else this.side.set(row, { ...(links && { links }), ...(forward && { forward }) })
+  }
+
+  /** Bytes a profile costs in columns, index and id, side data not counted. */
+  bytesPerProfile(): number {
+    if (this.size === 0) return this.rowBytes
+    return (this.pages.length * this.rowsPerPage * this.rowBytes + this.index.bytes) / this.size
+  }
+
+  *dirtyPages(): Generator<number> {
+    for (let page = 0; page < this.pages.length; page++) if (this.pages[page].dirty) yield page
+  }
+
+  clearDirty(page: number): void {
+    this.pages[page].dirty = false
+  }
+
+  /** A page's rows with their keys and side data: `u32 head bytes, head (JSON), columns`. */
+  exportPage(page: number): Uint8Array {
+    const first = page * this.rowsPerPage
+    const rows = Math.min(this.rowsPerPage, this.size - first)
+    const keys: [number, string][] = []
+    const side: [number, unknown][] = []
+    for (let row = first; row < first + rows; row++) {
+      const { kind, key } = this.keyOf(row)
+      keys.push([kind, key])
+      const data = this.side.get(row)
+      if (data !== undefined) side.push([row, sideToJson(data)])
+    }
+    const head = encoder.encode(JSON.stringify({ keys, side }))
+    const columns = this.pages[page].u8.subarray(0, rows * this.rowBytes)
+    const bytes = new Uint8Array(4 + head.length + columns.length)
+    new DataView(bytes.buffer).setUint32(0, head.length, true)
+    bytes.set(head, 4)
+    bytes.set(columns, 4 + head.length)
+    return bytes
+  }
+
+  /** Takes a page back. Pages come in ascending order into an empty store. */
+  importPage(page: number, bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const headBytes = view.getUint32(0, true)
+    const head = JSON.parse(decoder.decode(bytes.subarray(4, 4 + headBytes))) as PageHead
+    const first = page * this.rowsPerPage
+    if (this.size !== first) throw new Error(`page ${page} follows ${this.size} profiles`)
+    for (const [kind, key] of head.keys) {
+      const { low, high } = hashKey(kind, key)
+      this.create(kind, low, high, encoder.encode(key))
+    }
+    this.pages[page].u8.set(bytes.subarray(4 + headBytes))
+    this.pages[page].dirty = false
+    for (const [row, data] of head.side) this.side.set(row, sideFromJson(data))
+    for (let row = first; row < this.size; row++) {
+      this.counts.forEach((_, s) => (this.counts[s] += this.inSegment(row, s) ? 1 : 0))
     }
   }
 
-  private add(low: number, high: number, key: ProfileKey): number {
-    const row = this.size++
-    if (row % this.rowsPerPage === 0) {
-      const buffer = new ArrayBuffer(Math.max(PAGE_BYTES, this.compiled.rowBytes))
-      const bytes = new Uint8Array(buffer)
-      this.pages.push({ bytes, f64: new Float64Array(buffer), f32: new Float32Array(buffer) })
+  exportDictionary(from: number): Uint8Array {
+    return this.strings.dump(from)
+  }
+
+  importDictionary(bytes: Uint8Array): void {
+    this.strings.load(bytes)
+  }
+
+  private create(kind: KeyKind, low: number, high: number, key: Uint8Array): number {
+    const row = this.index.add(kind, low, high, key)
+    if (row >> this.pageBits >= this.pages.length) {
+      this.pages.push(new RowPage(this.rowsPerPage * this.rowBytes))
     }
-    if (this.size * 2 > this.slots.length) this.grow()
-    this.keys.push(key)
-    this.hashes[row * 2] = low
-    this.hashes[row * 2 + 1] = high
-    this.place(row)
-    this.reset(row)
-    this.set(row, COLUMN.lastSequence, -1)
+    this.at(row)
+    this.page.u8.set(this.template, this.o1)
+    this.page.dirty = true
     return row
   }
+}
 
-  private place(row: number): void {
-    const mask = this.slots.length - 1
-    let at = this.hashes[row * 2] & mask
-    while (this.slots[at] >= 0) at = (at + 1) & mask
-    this.slots[at] = row
-  }
+interface PageHead {
+  readonly keys: readonly [KeyKind, string][]
+  readonly side: readonly [number, SideJson][]
+}
 
-  private grow(): void {
-    const hashes = new Uint32Array(this.hashes.length * 2)
-    hashes.set(this.hashes)
-    this.hashes = hashes
-    this.slots = new Int32Array(this.slots.length * 2).fill(-1)
-    for (let row = 0; row < this.size - 1; row++) this.place(row)
-  }
+interface SideJson extends Omit<SideData, 'distinct'> {
+  readonly distinct?: Record<number, number[]>
+}
+
+function sideToJson(data: SideData): SideJson {
+  const { distinct, ...rest } = data
+  if (distinct === undefined) return rest
+  const lists = Object.entries(distinct).map(([column, set]) => [column, [...set]])
+  return { ...rest, distinct: Object.fromEntries(lists) as Record<number, number[]> }
+}
+
+function sideFromJson(data: SideJson): SideData {
+  const { distinct, ...rest } = data
+  if (distinct === undefined) return rest
+  const sets = Object.entries(distinct).map(([column, list]) => [column, new Set(list)])
+  return { ...rest, distinct: Object.fromEntries(sets) as Record<number, Set<number>> }
+}
+
+/** `user:x` or `anonymous:x`. */
+export function idText({ kind, key }: StoreKey): string {
+  return kind === KEY_KIND.anonymous ? `anonymous:${key}` : `user:${key}`
 }

@@ -1,0 +1,89 @@
+import { hashBytes } from '../event/record.ts'
+import type { Hash64 } from '../event/record.ts'
+
+const ENTRIES_MAX = 1 << 20
+const SEED = 11
+
+/**
+ * Gives strings small numbers, from their bytes and without making a JavaScript string when the
+ * string is known. 0 stands for none; a string that does not fit any more (2^20 of them) is 0 too.
+ * Two strings with equal 64-bit hashes and lengths are taken for the same.
+ */
+export class Interner {
+  private readonly texts: string[] = ['']
+  private hashes = new Uint32Array(2048)
+  private slots = new Uint32Array(2048)
+  private readonly hash: Hash64 = { low: 0, high: 0 }
+
+  get size(): number {
+    return this.texts.length
+  }
+
+  text(id: number): string {
+    return this.texts[id] ?? ''
+  }
+
+  intern(bytes: Uint8Array, start: number, end: number): number {
+    if (end === start) return 0
+    hashBytes(bytes, start, end, SEED, this.hash)
+    const { low, high } = this.hash
+    const slot = this.probe(low, high)
+    const known = this.slots[slot]
+    if (known !== 0) return known
+    if (this.texts.length > ENTRIES_MAX) return 0
+    return this.add(decoder.decode(bytes.subarray(start, end)), low, high, slot)
+  }
+
+  internText(text: string): number {
+    const bytes = encoder.encode(text)
+    return this.intern(bytes, 0, bytes.length)
+  }
+
+  /** Texts from an entry on, to be given to {@link load} later. */
+  dump(from: number): Uint8Array {
+    return encoder.encode(JSON.stringify({ from, texts: this.texts.slice(Math.max(1, from)) }))
+  }
+
+  /** Takes a dump back; entries that are there already are passed over. */
+  load(bytes: Uint8Array): void {
+    const { from, texts } = JSON.parse(decoder.decode(bytes)) as { from: number; texts: string[] }
+    const first = Math.max(1, from)
+    texts.forEach((text, i) => {
+      if (first + i === this.texts.length) this.internText(text)
+    })
+  }
+
+  private add(text: string, low: number, high: number, slot: number): number {
+    const id = this.texts.push(text) - 1
+    if (id * 2 >= this.hashes.length) {
+      const grown = new Uint32Array(this.hashes.length * 2)
+      grown.set(this.hashes)
+      this.hashes = grown
+    }
+    this.hashes[id * 2] = low
+    this.hashes[id * 2 + 1] = high
+    this.slots[slot] = id
+    if (this.texts.length * 2 > this.slots.length) this.grow()
+    return id
+  }
+
+  private grow(): void {
+    this.slots = new Uint32Array(this.slots.length * 2)
+    for (let id = 1; id < this.texts.length; id++) {
+      this.slots[this.probe(this.hashes[id * 2], this.hashes[id * 2 + 1])] = id
+    }
+  }
+
+  private probe(low: number, high: number): number {
+    const mask = this.slots.length - 1
+    let slot = low & mask
+    for (;;) {
+      const id = this.slots[slot]
+      if (id === 0 || (this.hashes[id * 2] === low && this.hashes[id * 2 + 1] === high)) return slot
+      slot = (slot + 1) & mask
+    }
+  }
+}
+
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
