@@ -25,7 +25,12 @@ const MAGIC = 0x3142_4a4c
 const HEADER_BYTES = 32
 
 /** Encodes records into a block's bytes. `records` is copied. */
-export function encodeBlock(records: Uint8Array, count: number, firstSequence: number, writtenAt: number): Uint8Array {
+export function encodeBlock(
+  records: Uint8Array,
+  count: number,
+  firstSequence: number,
+  writtenAt: number,
+): Uint8Array {
   const total = HEADER_BYTES + records.length + 4 * count
   const bytes = new Uint8Array(total)
   const view = new DataView(bytes.buffer)
@@ -42,7 +47,8 @@ export function encodeBlock(records: Uint8Array, count: number, firstSequence: n
     offset += view.getUint32(HEADER_BYTES + offset, true)
     at += 4
   }
-  if (offset !== records.length) throw new Error(`block of ${count} records is ${offset} bytes, not ${records.length}`)
+  if (offset !== records.length)
+    throw new Error(`block of ${count} records is ${offset} bytes, not ${records.length}`)
   view.setUint32(4, crc32(bytes.subarray(8)), true)
   return bytes
 }
@@ -55,6 +61,12 @@ export function decodeBlock(value: Uint8Array, where: string): Block {
     const message = `${where}: ${fault}; run "limn check" for all damage, restore the shard from a backup, or move its directory away to start it empty`
     throw new LimnError('ERR_STORAGE_CORRUPT', message)
   }
+  return viewBlock(value)
+}
+
+/** Reads a block that is known to be whole; its records are a view of `value`. */
+export function viewBlock(value: Uint8Array): Block {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   const count = view.getUint32(8, true)
   const recordBytes = view.getUint32(12, true)
   const offsets = new Uint32Array(count)

@@ -46,7 +46,10 @@ export class Checkpoint {
   }
 
   /** One durable transaction. */
-  async write(pages: readonly [number, Uint8Array][], chunk: DictionaryChunk | null): Promise<void> {
+  async write(
+    pages: readonly [number, Uint8Array][],
+    chunk: DictionaryChunk | null,
+  ): Promise<void> {
     const { root, pages: table, dictionary } = this.environment
     await root.batch(() => {
       for (const [page, bytes] of pages) table.put(page, seal(bytes))

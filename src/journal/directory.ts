@@ -26,14 +26,19 @@ export function lockDataDirectory(dir: string, options: { shardCount: number }):
   const holder = readLock(dir)
   if (holder !== null && holder.pid !== process.pid) {
     const at = holder.address === null ? '' : ` and serves at ${holder.address}`
-    throw new LimnError('ERR_STORAGE_LOCKED', `process ${holder.pid} has ${dir} open${at}; stop it first`)
+    throw new LimnError(
+      'ERR_STORAGE_LOCKED',
+      `process ${holder.pid} has ${dir} open${at}; stop it first`,
+    )
   }
   rmSync(path, { force: true })
   const mine = { pid: process.pid, startedAt: startOf(process.pid), address: null as string | null }
   try {
     writeFileSync(path, JSON.stringify(mine), { flag: 'wx' })
   } catch (error) {
-    throw new LimnError('ERR_STORAGE_LOCKED', `another process is just opening ${dir}`, { cause: error })
+    throw new LimnError('ERR_STORAGE_LOCKED', `another process is just opening ${dir}`, {
+      cause: error,
+    })
   }
   checkShardCount(dir, options.shardCount, path)
   return {

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { RecordCursor } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { decodeBlock, encodeBlock } from './block.ts'
+import { decodeBlock, encodeBlock, viewBlock } from './block.ts'
 import type { Block } from './block.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CheckpointMeta, DictionaryChunk } from './checkpoint.ts'
@@ -71,23 +72,26 @@ export class ShardStore {
     const firstSequence = this.nextSequence
     const writtenAt = Date.now()
     const value = encodeBlock(records, count, firstSequence, writtenAt)
-    const block = decodeUnchecked(value)
+    const block = viewBlock(value)
     const hashes = this.hashesOf(block)
     this.nextSequence += count
     this.pending.push(block)
     const { journal, dedupe, root } = this.environment
     const written = root.batch(() => {
-      journal.put(firstSequence, value)
-      if (hashes !== null) dedupe.put(firstSequence, hashes)
+      // A failed commit rejects the batch as well, which is where it is handled.
+      journal.put(firstSequence, value).catch(() => undefined)
+      if (hashes !== null) dedupe.put(firstSequence, hashes).catch(() => undefined)
     })
     const committed = written.then(
       () => {
         this.pending.splice(this.pending.indexOf(block), 1)
         this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
       },
-      (error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error)
-        throw new LimnError('ERR_STORAGE_WRITE', `shard ${this.shard} cannot write its journal: ${reason}`, { cause: error })
+      async (error: unknown) => {
+        const cause = await causeOf(error)
+        const reason = cause instanceof Error ? cause.message : String(cause)
+        const message = `shard ${this.shard} cannot write its journal: ${reason}`
+        throw new LimnError('ERR_STORAGE_WRITE', message, { cause })
       },
     )
     return { firstSequence, committed }
@@ -112,7 +116,10 @@ export class ShardStore {
       const view = new DataView(record.buffer, record.byteOffset, record.byteLength)
       const previous = view.getFloat64(24, true)
       if (previous >= sequence) {
-        throw new LimnError('ERR_STORAGE_CORRUPT', `${this.where(sequence)}: the chain of records runs in a circle`)
+        throw new LimnError(
+          'ERR_STORAGE_CORRUPT',
+          `${this.where(sequence)}: the chain of records runs in a circle`,
+        )
       }
       sequence = previous
     }
@@ -150,8 +157,26 @@ export class ShardStore {
     }
     if (old.length === 0) return
     await root.batch(() => {
-      for (const key of old) dedupe.remove(key)
+      for (const key of old) dedupe.remove(key).catch(() => undefined)
     })
+  }
+
+  /**
+   * Drops whole blocks before a sequence, a bounded number at a time; resolves with how many. Keeps
+   * what recovery needs: everything after the checkpoint's position, and the last block, which says
+   * where the journal ends. Chains of records end where the journal now begins.
+   */
+  async dropBlocksBefore(sequence: number): Promise<number> {
+    const { journal, root } = this.environment
+    const end = Math.min(sequence, (this.readCheckpoint()?.position ?? -1) + 1)
+    const keys = [...journal.getKeys({ end: end + 1, limit: DROPPED_A_TIME + 1 })]
+    keys.pop() // it may reach up to `end` or beyond, or be the last
+    if (keys.length === 0) return 0
+    await root.batch(() => {
+      for (const key of keys) journal.remove(key).catch(() => undefined)
+    })
+    this.cache.length = 0
+    return keys.length
   }
 
   readCheckpoint(): CheckpointMeta | null {
@@ -166,7 +191,10 @@ export class ShardStore {
     return this.checkpoint.dictionaryChunks()
   }
 
-  writeCheckpointPages(pages: readonly [number, Uint8Array][], chunk: DictionaryChunk | null): Promise<void> {
+  writeCheckpointPages(
+    pages: readonly [number, Uint8Array][],
+    chunk: DictionaryChunk | null,
+  ): Promise<void> {
     return this.checkpoint.write(pages, chunk)
   }
 
@@ -203,7 +231,11 @@ export class ShardStore {
   }
 
   private firstSequenceOf(sequence: number): number | null {
-    for (const key of this.environment.journal.getKeys({ start: sequence, reverse: true, limit: 1 })) {
+    for (const key of this.environment.journal.getKeys({
+      start: sequence,
+      reverse: true,
+      limit: 1,
+    })) {
       return key
     }
     return null
@@ -247,9 +279,15 @@ export class ShardStore {
 }
 
 const PRUNED_A_TIME = 1000
+const DROPPED_A_TIME = 1000
 
-function decodeUnchecked(value: Uint8Array): Block {
-  return decodeBlock(value, 'a block just encoded')
+const CAUSE_WAIT_MS_MAX = 100
+
+/** LMDB's own error, which lmdb hands over as a promise on the error of the failed commit. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  const reported = Promise.resolve(error.commitError).catch((cause: unknown) => cause)
+  return Promise.race([reported, delay(CAUSE_WAIT_MS_MAX, error)])
 }
 
 function checkMeta(environment: Environment, path: string, options: ShardStoreOptions): void {

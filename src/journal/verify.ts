@@ -30,7 +30,12 @@ export function verifyShard(path: string, shard: number): Verification {
   for (const { key, value } of environment.journal.getRange()) {
     result.blocks++
     const note = (message: string): number =>
-      result.findings.push({ shard, kind: 'journal', message: `block ${key}: ${message}`, remedy: RESTORE })
+      result.findings.push({
+        shard,
+        kind: 'journal',
+        message: `block ${key}: ${message}`,
+        remedy: RESTORE,
+      })
     if (expected !== null && key !== expected) note(`records ${expected} to ${key - 1} are missing`)
     try {
       const block = decodeBlock(value, `shard ${shard}, journal block ${key}`)
@@ -44,7 +49,10 @@ export function verifyShard(path: string, shard: number): Verification {
       expected = null
     }
   }
-  for (const [table, what] of [[environment.pages, 'page'], [environment.dictionary, 'dictionary']] as const) {
+  for (const [table, what] of [
+    [environment.pages, 'page'],
+    [environment.dictionary, 'dictionary'],
+  ] as const) {
     for (const { key, value } of table.getRange()) {
       if (table === environment.pages) result.checkpointPages++
       if (unseal(value) !== null) continue
@@ -64,7 +72,10 @@ export async function dropCheckpoint(path: string): Promise<void> {
   await root.close()
 }
 
-function checkRecords(block: ReturnType<typeof decodeBlock>, note: (message: string) => void): void {
+function checkRecords(
+  block: ReturnType<typeof decodeBlock>,
+  note: (message: string) => void,
+): void {
   const cursor = new RecordCursor().over(block.bytes)
   for (let i = 0; i < block.count; i++) {
     cursor.at(block.offsets[i])
