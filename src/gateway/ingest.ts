@@ -30,7 +30,7 @@ export function ingestHandler(route: IngestRoute): RequestHandler {
     if (refusal !== null) return respondError(exchange, refusal)
     const predict = predictNames(exchange.query)
     if (!isNames(predict)) return respondError(exchange, predict)
-    const arrival = { route, predict, userAgent: exchange.header('user-agent') }
+    const arrival = { route, predict, userAgent: shopperAgent(exchange.header('user-agent')) }
     readPlainBody(exchange, context.config.bodyBytesMax, ({ body, error }) => {
       if (body === null) return respondError(exchange, error)
       if (key === '' && findWriteKey(body, context.keys) === null) {
@@ -100,4 +100,12 @@ function respondRejected(exchange: HttpExchange, route: IngestRoute, reply: Inge
   const listed = route === 'batch' || route === 'import' ? { rejected: reply.rejected } : {}
   const status = statusOf(error)
   exchange.respond(status, errorHeaders(status), JSON.stringify({ error, ...listed }))
+}
+
+/**
+ * A request's user agent where it is the shopper's: browsers name themselves Mozilla. That of a
+ * server-side SDK or of curl says nothing about the shopper.
+ */
+export function shopperAgent(userAgent: string): string {
+  return userAgent.startsWith('Mozilla/') ? userAgent : ''
 }

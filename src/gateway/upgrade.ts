@@ -5,7 +5,7 @@ import { keyOfHeader, refuseKey } from './authentication.ts'
 import type { GatewayContext } from './context.ts'
 import type { Cors } from './cors.ts'
 import { errorBody, errorHeaders, statusOf } from './http-error.ts'
-import { writeKeyOf } from './ingest.ts'
+import { writeKeyOf, shopperAgent } from './ingest.ts'
 import { LiveClient, topicsProblem, type LiveHub } from './live.ts'
 import { isNames, predictNames } from './predict-parameter.ts'
 import { Stream, type StreamRegistry } from './stream.ts'
@@ -41,7 +41,7 @@ function openStream(
   if (refused !== null) return refusal(refused)
   const predict = predictNames(head.query)
   if (!isNames(predict)) return refusal(predict)
-  return new Stream(context, { predict, userAgent: head.header('user-agent'), registry })
+  return new Stream(context, { predict, userAgent: shopperAgent(head.header('user-agent')), registry })
 }
 
 function openLive(

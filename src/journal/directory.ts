@@ -32,7 +32,7 @@ export function lockDataDirectory(dir: string, options: { shardCount: number }):
     )
   }
   rmSync(path, { force: true })
-  const mine = { pid: process.pid, startedAt: startOf(process.pid), address: null as string | null }
+  const mine = { pid: process.pid, startedAt: processStat(process.pid).startedAt, address: null as string | null }
   try {
     writeFileSync(path, JSON.stringify(mine), { flag: 'wx' })
   } catch (error) {
@@ -103,11 +103,15 @@ function isAlive(holder: LockHolder): boolean {
     if (error instanceof Error && 'code' in error && error.code === 'EPERM') return true
     return false
   }
-  return holder.startedAt === '' || startOf(holder.pid) === holder.startedAt
+  const { state, startedAt } = processStat(holder.pid)
+  // A killed process whose parent has not noticed is a zombie: gone, though its number is taken.
+  return state !== 'Z' && (holder.startedAt === '' || startedAt === holder.startedAt)
 }
 
-function startOf(pid: number): string {
+/** State and start time (clock ticks since boot) of a process, from Linux's /proc; '' elsewhere. */
+function processStat(pid: number): { state: string; startedAt: string } {
   const path = `/proc/${pid}/stat`
-  if (!existsSync(path)) return ''
-  return readFileSync(path, 'utf8').split(') ')[1]?.split(' ')[19] ?? ''
+  if (!existsSync(path)) return { state: '', startedAt: '' }
+  const fields = readFileSync(path, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return { state: fields[0] ?? '', startedAt: fields[19] ?? '' }
 }
