@@ -64,7 +64,7 @@ function addressOf(child: ChildProcess): Promise<string> {
     let output = ''
     child.stderr?.on('data', (chunk: Buffer) => {
       output += chunk.toString()
-      const match = /serves at (http:\/\/\S+)/.exec(output)
+      const match = /Limn serves at (http:\/\/\S+)/.exec(output)
       if (match !== null) resolve(match[1])
     })
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${output}`)))

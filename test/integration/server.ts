@@ -47,7 +47,7 @@ export async function startLimn(dataDir: string, env: Record<string, string> = {
   const address = await new Promise<string>((found, failed) => {
     const onData = (chunk: Buffer): void => {
       output += chunk.toString()
-      const match = /serves at (http:\/\/\S+)/.exec(output)
+      const match = /Limn serves at (http:\/\/\S+)/.exec(output)
       if (match !== null) found(match[1])
     }
     child.stdout.on('data', onData)
