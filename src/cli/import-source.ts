@@ -1,9 +1,12 @@
-import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { createInterface } from 'node:readline'
-import { createGunzip } from 'node:zlib'
 import { LimnError } from '../protocol/errors.ts'
+import type { CsvRecord, CsvRow } from './import-csv.ts'
+import { CsvReader } from './import-csv.ts'
+import { EventBuilder } from './import-events.ts'
+import type { Line } from './import-lines.ts'
+import { LineReader } from './import-lines.ts'
+import type { ImportMap } from './map-file.ts'
+import { loadMap } from './map-file.ts'
 
 export interface ImportReject {
   /** Line in the (unpacked) file, from 1. */
@@ -19,6 +22,7 @@ export type ImportItem =
 
 export interface ImportSource {
   readonly name: string
+  /** Bad lines, and damaged gzip data, are rejects; they do not end the iteration. */
   readonly items: AsyncIterable<ImportItem>
   /** Size of the file as stored. */
   readonly bytesTotal: number
@@ -27,50 +31,138 @@ export interface ImportSource {
   rowsSkipped(): number
 }
 
+/** Turns the lines of one file into messages. */
+interface Reader {
+  rows: number
+  readonly skipped: number
+  take(lines: readonly Line[], items: ImportItem[], ended: boolean): void
+}
+
 /**
- * Opens a file of Segment messages, one JSON object a line; gzip is known by its first two bytes.
- * Throws `ERR_IMPORT_MAP_UNSUPPORTED` where a map is asked for: only NDJSON can be read.
+ * Opens a file: with a map, rows of CSV; without, Segment messages, one JSON object a line. Throws
+ * `ERR_IMPORT_FILE`, `ERR_IMPORT_MAP_MISSING` and the errors of {@link loadMap}; the iteration
+ * throws `ERR_IMPORT_HEADER` where the file is not one that the map is for.
  */
 export async function openImport(file: string, map?: string): Promise<ImportSource> {
-  if (map !== undefined) {
-    throw new LimnError(
-      'ERR_IMPORT_MAP_UNSUPPORTED',
-      `${file}: --map is not supported; convert the file to NDJSON of Segment messages`,
-    )
+  if (map === undefined && /\.(csv|tsv)(\.gz)?$/i.test(file)) {
+    const message = `${file}: CSV needs --map, which says how its columns become events`
+    throw new LimnError('ERR_IMPORT_MAP_MISSING', message)
   }
-  const bytesTotal = (await stat(file)).size
-  const counts = { bytes: 0, rows: 0, skipped: 0 }
+  const name = basename(file)
+  const lines = await LineReader.open(file)
+  const reader = map === undefined ? new MessageReader() : new RowReader(loadMap(map), name)
   return {
-    name: basename(file),
-    items: readMessages(file, await isGzip(file), counts),
-    bytesTotal,
-    bytesRead: () => counts.bytes,
-    rowsRead: () => counts.rows,
-    rowsSkipped: () => counts.skipped,
+    name,
+    items: readItems(lines, reader),
+    bytesTotal: lines.bytesTotal,
+    bytesRead: () => lines.bytesRead,
+    rowsRead: () => reader.rows,
+    rowsSkipped: () => reader.skipped,
   }
 }
 
-interface Counts {
-  bytes: number
-  rows: number
-  skipped: number
+async function* readItems(lines: LineReader, reader: Reader): AsyncGenerator<ImportItem> {
+  let count = 0
+  for await (const block of lines.blocks()) {
+    count += block.length
+    const items: ImportItem[] = []
+    reader.take(block, items, false)
+    yield* items
+  }
+  const rest: ImportItem[] = []
+  reader.take([], rest, true)
+  yield* rest
+  if (lines.damage === null) return
+  const { code, message } = lines.damage
+  yield { reject: { line: count, code, reason: message, original: null } }
 }
 
-async function* readMessages(
-  file: string,
-  gzip: boolean,
-  counts: Counts,
-): AsyncGenerator<ImportItem> {
-  const raw = createReadStream(file)
-  raw.on('data', (chunk) => (counts.bytes += chunk.length))
-  const input = gzip ? raw.pipe(createGunzip()) : raw
-  if (input !== raw) raw.on('error', (error) => input.destroy(error))
-  let line = 0
-  for await (const text of createInterface({ input, crlfDelay: Infinity })) {
-    line++
-    if (text.trim() === '') continue
-    counts.rows++
-    yield parseLine(text, line)
+/** Messages, one JSON object a line. */
+class MessageReader implements Reader {
+  rows = 0
+  readonly skipped = 0
+  private line = 0
+
+  take(lines: readonly Line[], items: ImportItem[]): void {
+    for (const text of lines) {
+      this.line++
+      if (text !== null && text.trim() === '') continue
+      this.rows++
+      items.push(text === null ? this.tooLong() : parseLine(text, this.line))
+    }
+  }
+
+  private tooLong(): ImportItem {
+    const { line } = this
+    const reason = `line ${line}: is too long`
+    return { reject: { line, code: 'ERR_IMPORT_LINE_LENGTH', reason, original: null } }
+  }
+}
+
+/** Rows of a table, by a map. */
+class RowReader implements Reader {
+  rows = 0
+  private readonly map: ImportMap
+  private readonly name: string
+  private readonly csv: CsvReader
+  private readonly builder: EventBuilder
+  private headerDue: boolean
+  /** Where in a record each column of the map is; null: in the same place. */
+  private places: readonly number[] | null = null
+
+  constructor(map: ImportMap, name: string) {
+    this.map = map
+    this.name = name
+    this.csv = new CsvReader(map.delimiter, map.header ? 0 : map.columns.length)
+    this.builder = new EventBuilder(map, name)
+    this.headerDue = map.header
+  }
+
+  get skipped(): number {
+    return this.builder.rowsSkipped
+  }
+
+  take(lines: readonly Line[], items: ImportItem[], ended: boolean): void {
+    for (const record of this.csv.push(lines, ended)) this.takeRecord(record, items)
+    if (ended) this.builder.finish(items)
+  }
+
+  private takeRecord(record: CsvRecord, items: ImportItem[]): void {
+    if (this.headerDue) {
+      this.headerDue = false
+      return this.takeHeader(record)
+    }
+    this.rows++
+    if ('code' in record) {
+      items.push({ reject: record })
+      return
+    }
+    this.builder.push(this.placed(record), items)
+  }
+
+  private takeHeader(record: CsvRecord): void {
+    if ('code' in record) throw this.badHeader(record.reason)
+    const { headerNames, columns } = this.map
+    const found = record.cells.map((cell) => cell.trim())
+    if (headerNames === null) {
+      if (found.length === columns.length) return
+      throw this.badHeader(`found ${found.length} columns; the map has ${columns.length}`)
+    }
+    this.places = headerNames.map((name) => {
+      const place = found.indexOf(name)
+      if (place < 0) throw this.badHeader(`found no column "${name}" among ${found.join(', ')}`)
+      return place
+    })
+  }
+
+  private placed(row: CsvRow): CsvRow {
+    const { places } = this
+    if (places === null) return row
+    return { line: row.line, cells: places.map((place) => row.cells[place]) }
+  }
+
+  private badHeader(reason: string): LimnError {
+    return new LimnError('ERR_IMPORT_HEADER', `${this.name}: ${reason}`)
   }
 }
 
@@ -89,14 +181,4 @@ function parseLine(text: string, line: number): ImportItem {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-async function isGzip(file: string): Promise<boolean> {
-  const handle = await open(file)
-  try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
-  } finally {
-    await handle.close()
-  }
 }

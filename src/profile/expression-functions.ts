@@ -71,6 +71,24 @@ export const EXPRESSION_FUNCTIONS: ReadonlyMap<string, ExpressionFunction> = new
         },
     },
   ],
+  [
+    'starts_with',
+    {
+      argumentsMin: 2,
+      argumentsMax: 2,
+      argument: 'string',
+      result: 'boolean',
+      description: "starts_with(text, 'prefix'): whether the text begins with the prefix",
+      build:
+        ([text, prefix]) =>
+        () => {
+          const whole = text()
+          const wanted = prefix()
+          if (typeof whole !== 'string' || typeof wanted !== 'string') return false
+          return whole.startsWith(wanted)
+        },
+    },
+  ],
 ])
 
 /** The value, or null where it is no finite number. */

@@ -69,6 +69,8 @@ describe('values', () => {
     ['band(n, 1, 3)', null],
     ['coalesce(n, a)', 3],
     ["contains('abc', 'bc') and not contains(n, 'x')", true],
+    ["starts_with('abc', 'ab') and not starts_with('abc', 'bc')", true],
+    ["starts_with(n, '1') or starts_with(missing, '')", false],
     ['hour(3600000 * 49)', 1],
     ['weekday(0)', 4],
     ['weekday(-1)', 3],
