@@ -79,7 +79,7 @@ test('message hashes come back per block, oldest first, and are pruned by age', 
     const batches = [...store.recentMessageHashes(0)]
     expect(batches.map(({ hashes }) => hashes.length / 2)).toEqual([4, 5, 6])
     const view = new DataView(model.records[5].buffer, model.records[5].byteOffset)
-    expect([...batches[1].hashes.slice(2, 4)]).toEqual([
+    expect(Array.from(batches[1].hashes.subarray(2, 4))).toEqual([
       view.getUint32(40, true),
       view.getUint32(44, true),
     ])
