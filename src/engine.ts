@@ -1,4 +1,4 @@
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -109,9 +109,4 @@ function spawnShard(options: EngineOptions, shard: number): Worker {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: Math.max(512, heapMb) },
   })
-}
-
-/** Threads that training may use beside the shards. */
-export function trainingThreads(): number {
-  return Math.max(1, availableParallelism() - 1)
 }

@@ -32,6 +32,7 @@ export class Progress {
     const seconds = Math.max(0.001, (performance.now() - this.started) / 1000)
     const rate = Math.round(done / seconds)
     const parts = [`${this.label}: ${format(done)} ${this.unit}`]
+    if (seconds < RATE_AFTER_SECONDS) return parts[0]
     if (total > 0) {
       const left = Math.max(0, (total - done) / Math.max(1, done / seconds))
       parts.push(`${Math.floor((done / total) * 100)} %`, `${Math.ceil(left)} s left`)
@@ -49,3 +50,6 @@ export class Progress {
 export function format(value: number): string {
   return value.toLocaleString('en-US')
 }
+
+/** Before this, a rate says nothing. */
+const RATE_AFTER_SECONDS = 0.5

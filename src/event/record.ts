@@ -173,7 +173,7 @@ export function createRecordFields(): RecordFields {
     numberMask: 0,
     numbers: new Float64Array(NUMBER_FIELDS.length),
     stringMask: 0,
-    strings: new Array<string>(STRING_FIELDS.length).fill(''),
+    strings: STRING_FIELDS.map(() => ''),
     products: [],
     message: '',
   }

@@ -52,8 +52,8 @@ export class Checkpoint {
   ): Promise<void> {
     const { root, pages: table, dictionary } = this.environment
     await root.batch(() => {
-      for (const [page, bytes] of pages) table.put(page, seal(bytes))
-      if (chunk !== null) dictionary.put(chunk.index, seal(chunk.bytes))
+      for (const [page, bytes] of pages) void table.put(page, seal(bytes))
+      if (chunk !== null) void dictionary.put(chunk.index, seal(chunk.bytes))
     })
   }
 

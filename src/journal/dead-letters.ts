@@ -83,6 +83,6 @@ export function openDeadLetters(path: string, options: { limit: number }): Store
   })) {
     found.push({ id: key, ...(JSON.parse(new TextDecoder().decode(value)) as DeadLetter) })
   }
-  environment.root.close()
+  void environment.root.close()
   return found
 }

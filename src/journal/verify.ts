@@ -60,7 +60,7 @@ export function verifyShard(path: string, shard: number): Verification {
       result.findings.push({ shard, kind: 'checkpoint', message, remedy: REBUILD })
     }
   }
-  environment.root.close()
+  void environment.root.close()
   return result
 }
 

@@ -1,4 +1,3 @@
-import { MESSAGE_TYPES } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
 import type { ProfileDefinition, TraitDefinition } from './definition.ts'
 import { parseExpression, references } from './expression.ts'
@@ -276,6 +275,3 @@ function hashText(text: string): string {
   }
   return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0')
 }
-
-/** Message types and session signals, which `on` may name beside events. */
-export const MESSAGE_TYPE_NAMES: ReadonlySet<string> = new Set(MESSAGE_TYPES)

@@ -322,7 +322,7 @@ export class ShardActor {
 
   private async checkpoint(): Promise<void> {
     await this.checkpointer?.run()
-    this.store.pruneDedupe(Date.now() - this.options.dedupeHours * 3_600_000)
+    await this.store.pruneDedupe(Date.now() - this.options.dedupeHours * 3_600_000)
   }
 
   /** Graceful stop: what was accepted is durable, then a checkpoint, then the environment closes. */

@@ -39,8 +39,8 @@ interface Sender {
 /** Sends frames of events as fast as they are acknowledged, until the connection breaks. */
 function sendUntilItBreaks(address: string, firstMessage: number): Sender {
   const socket = new WebSocket(`${address.replace('http', 'ws')}/v1/stream?writeKey=${KEYS.write}`)
-  const acknowledged = new Array<number>(USERS).fill(0)
-  const sent = new Array<number>(USERS).fill(0)
+  const acknowledged = Array.from({ length: USERS }, () => 0)
+  const sent = Array.from({ length: USERS }, () => 0)
   const inFlight: { users: number[]; events: string[] }[] = []
   let message = firstMessage
   const sendFrame = (): void => {

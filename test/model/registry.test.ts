@@ -104,7 +104,7 @@ test('a save that fails leaves no trace', async () => {
 test('two saves at once get two versions', async () => {
   const saves = [1, 2, 3].map((seed) => registry.save(madeVersion(), madeModel(seed)))
   const versions = (await Promise.all(saves)).map(({ version }) => version)
-  expect(versions.sort()).toEqual([1, 2, 3])
+  expect(versions.sort((a, b) => a - b)).toEqual([1, 2, 3])
 })
 
 test('refuses other features, another schema, unknown versions and bad names', async () => {
