@@ -32,7 +32,13 @@ export interface LoadResult {
   readonly generatorLagP99Ms: number
 }
 
-const EVENTS = ['Product Viewed', 'Product Viewed', 'Product Added', 'Products Searched', 'Order Completed']
+const EVENTS = [
+  'Product Viewed',
+  'Product Viewed',
+  'Product Added',
+  'Products Searched',
+  'Order Completed',
+]
 const CATEGORIES = ['shoes', 'jackets', 'shirts', 'bags', 'hats', 'toys', 'books', 'garden']
 
 /** Segment messages of about 250 bytes in batch frames over WebSocket. */
@@ -108,14 +114,20 @@ class Load {
       socket.on('message', (data: Buffer) => {
         const at = intended.shift() ?? performance.now()
         this.latency.recordValue(Math.max(1, (performance.now() - at) * 1000))
-        const reply = JSON.parse(data.toString()) as { accepted: number; rejected: unknown[]; error?: { message: string } }
+        const reply = JSON.parse(data.toString()) as {
+          accepted: number
+          rejected: unknown[]
+          error?: { message: string }
+        }
         if (reply.error !== undefined) return reject(new Error(reply.error.message))
         this.acknowledged += reply.accepted
         this.rejected += reply.rejected.length
         pump()
       })
       socket.on('error', reject)
-      socket.on('close', () => (intended.length > 0 ? reject(new Error('connection closed')) : resolve()))
+      socket.on('close', () =>
+        intended.length > 0 ? reject(new Error('connection closed')) : resolve(),
+      )
       pump()
     })
   }
@@ -138,7 +150,10 @@ class Load {
   private event(): string {
     const n = this.message++
     const random = this.next()
-    const user = this.options.sweep === true ? (n - this.first) % this.options.profiles : random % this.options.profiles
+    const user =
+      this.options.sweep === true
+        ? (n - this.first) % this.options.profiles
+        : random % this.options.profiles
     const product = (random >>> 8) % 5000
     return `{"type":"track","userId":"u${user}","messageId":"bench-${n}","event":"${EVENTS[n % 5]}","timestamp":"${this.timestamp}","properties":{"product_id":"p${product}","category":"${CATEGORIES[product & 7]}","brand":"b${product % 40}","price":${(product % 200) + 0.99},"quantity":1,"revenue":${(product % 200) + 0.99},"currency":"EUR"}}`
   }

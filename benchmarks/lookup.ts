@@ -17,13 +17,18 @@ function fire(address: string, given: Partial<autocannon.Options>): Promise<auto
   return new Promise((resolve, reject) => {
     autocannon(
       { url: address, headers: { authorization: `Bearer ${READ_TOKEN}` }, ...given },
-      (error: unknown, result: autocannon.Result) => (error ? reject(error as Error) : resolve(result)),
+      (error: unknown, result: autocannon.Result) =>
+        error ? reject(error as Error) : resolve(result),
     )
   })
 }
 
 /** Whole profiles, closed loop, pipelined so that the generator is not the limit. */
-export async function lookups(address: string, profiles: number, seconds: number): Promise<{ perSecond: number }> {
+export async function lookups(
+  address: string,
+  profiles: number,
+  seconds: number,
+): Promise<{ perSecond: number }> {
   const result = await fire(address, {
     connections: 32,
     pipelining: 8,

@@ -30,7 +30,10 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-function load(server: BenchServer, given: Partial<Parameters<typeof runLoad>[0]>): Promise<LoadResult> {
+function load(
+  server: BenchServer,
+  given: Partial<Parameters<typeof runLoad>[0]>,
+): Promise<LoadResult> {
   return runLoad({
     address: server.address,
     writeKey: WRITE_KEY,
@@ -45,7 +48,10 @@ function load(server: BenchServer, given: Partial<Parameters<typeof runLoad>[0]>
 let nextMessage = 0
 
 /** Runs a load and returns it with the server's CPU time an event, ns. */
-async function measured(server: BenchServer, given: Partial<Parameters<typeof runLoad>[0]>): Promise<LoadResult & { cpuNs: number }> {
+async function measured(
+  server: BenchServer,
+  given: Partial<Parameters<typeof runLoad>[0]>,
+): Promise<LoadResult & { cpuNs: number }> {
   const before = server.cpuNanoseconds()
   const result = await load(server, { firstMessage: nextMessage, ...given })
   nextMessage += 100_000_000
@@ -66,28 +72,49 @@ try {
   const json = await measured(server, { seconds })
   results.ingestJsonEventsPerSecond = Math.round(json.eventsPerSecond)
   results.serverCpuNsPerEventJson = Math.round(json.cpuNs)
-  say(`JSON batches, durable: ${Math.round(json.eventsPerSecond)} events/s, ${Math.round(json.cpuNs)} ns of server CPU an event, ack p99 ${json.latencyMs.p99.toFixed(1)} ms`)
+  say(
+    `JSON batches, durable: ${Math.round(json.eventsPerSecond)} events/s, ${Math.round(json.cpuNs)} ns of server CPU an event, ack p99 ${json.latencyMs.p99.toFixed(1)} ms`,
+  )
 
-  const single = await measured(server, { seconds, eventsPerFrame: 1, framesInFlight: 16, connections: 32 })
+  const single = await measured(server, {
+    seconds,
+    eventsPerFrame: 1,
+    framesInFlight: 16,
+    connections: 32,
+  })
   results.singleMessageEventsPerSecond = Math.round(single.eventsPerSecond)
   say(`one event a message: ${Math.round(single.eventsPerSecond)} events/s`)
 
-  const half = await measured(server, { seconds, rate: json.eventsPerSecond / 2, framesInFlight: 16 })
+  const half = await measured(server, {
+    seconds,
+    rate: json.eventsPerSecond / 2,
+    framesInFlight: 16,
+  })
   results.visibleP99Ms = half.latencyMs.p99
   results.visibleP50Ms = half.latencyMs.p50
   notes.visibleP99Ms = `acknowledged after durability, open loop at half load, generator lag p99 ${half.generatorLagP99Ms.toFixed(2)} ms`
-  say(`at half load: acknowledged p50 ${half.latencyMs.p50.toFixed(1)} ms, p99 ${half.latencyMs.p99.toFixed(1)} ms`)
+  say(
+    `at half load: acknowledged p50 ${half.latencyMs.p50.toFixed(1)} ms, p99 ${half.latencyMs.p99.toFixed(1)} ms`,
+  )
 
   const read = await lookups(server.address, profiles, seconds)
   results.lookupsPerSecond = Math.round(read.perSecond)
   say(`profile look-ups alone: ${Math.round(read.perSecond)}/s`)
 
   const during = await lookupDuringIngest(server.address, profiles, seconds, (rate) =>
-    load(server, { seconds: seconds + 2, rate, firstMessage: (nextMessage += 100_000_000), eventsPerFrame: 50, framesInFlight: 16 }),
+    load(server, {
+      seconds: seconds + 2,
+      rate,
+      firstMessage: (nextMessage += 100_000_000),
+      eventsPerFrame: 50,
+      framesInFlight: 16,
+    }),
   )
   results.lookupP99MsDuringIngest = during.p99Ms
   notes.lookupP99MsDuringIngest = `predictions at 5,000/s while ${Math.round(during.eventsPerSecond)} events/s arrived; p50 ${during.p50Ms} ms; status not 2xx: ${during.errors}`
-  say(`look-ups at 5 K/s during ${Math.round(during.eventsPerSecond)} events/s: p50 ${during.p50Ms} ms, p99 ${during.p99Ms} ms`)
+  say(
+    `look-ups at 5 K/s during ${Math.round(during.eventsPerSecond)} events/s: p50 ${during.p50Ms} ms, p99 ${during.p99Ms} ms`,
+  )
 
   await new Promise((resolve) => setTimeout(resolve, 32_000))
   await server.kill()
@@ -105,7 +132,14 @@ try {
   directory.remove()
 }
 
-for (const name of ['ingestBinaryEventsPerSecond', 'serverCpuNsPerEventBinary', 'replayEventsPerSecond', 'growthRatio', 'redisEventsPerSecond', 'ratioToRedis']) {
+for (const name of [
+  'ingestBinaryEventsPerSecond',
+  'serverCpuNsPerEventBinary',
+  'replayEventsPerSecond',
+  'growthRatio',
+  'redisEventsPerSecond',
+  'ratioToRedis',
+]) {
   results[name] = null
 }
 notes.ingestBinaryEventsPerSecond = 'there is no binary frame format yet'
@@ -121,5 +155,6 @@ const machine = {
   profiles,
   version: (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version,
 }
-if (options.json === true) process.stdout.write(`${JSON.stringify({ machine, results, notes }, null, 2)}\n`)
+if (options.json === true)
+  process.stdout.write(`${JSON.stringify({ machine, results, notes }, null, 2)}\n`)
 else console.table(results)

@@ -86,7 +86,8 @@ async function metricOf(address: string, name: string): Promise<number> {
   const text = await (await fetch(`${address}/metrics`)).text()
   let sum = 0
   for (const line of text.split('\n')) {
-    if (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) sum += Number(line.split(' ').pop())
+    if (line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      sum += Number(line.split(' ').pop())
   }
   return sum
 }

@@ -26,7 +26,9 @@ export function command(name: string, description: string, reports: boolean): Co
   const made = new Command(name)
     .description(description)
     .addOption(new Option('-c, --config <file>', 'server configuration (YAML)'))
-    .addOption(new Option('-d, --data <dir>', 'data directory (default: storage.dir of the config)'))
+    .addOption(
+      new Option('-d, --data <dir>', 'data directory (default: storage.dir of the config)'),
+    )
   if (reports) made.addOption(new Option('--json', 'print one JSON document on standard output'))
   return made
 }

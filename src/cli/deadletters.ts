@@ -64,13 +64,17 @@ async function replay(options: ListOptions): Promise<void> {
     return { replayed: letters.length, accepted, rejected: letters.length - accepted }
   })
   if (options.json === true) return printJson(counts)
-  print(`${counts.replayed} replayed: ${counts.accepted} accepted, ${counts.rejected} rejected again`)
+  print(
+    `${counts.replayed} replayed: ${counts.accepted} accepted, ${counts.rejected} rejected again`,
+  )
 }
 
 /** A single item of a batch is sent as a batch of one, so that its own `type` counts. */
 function bodyOf(letter: Letter): string {
   const many = letter.route === 'batch' || letter.route === 'import' || letter.route === 'stream'
-  return many && !letter.original.includes('"batch"') ? `{"batch":[${letter.original}]}` : letter.original
+  return many && !letter.original.includes('"batch"')
+    ? `{"batch":[${letter.original}]}`
+    : letter.original
 }
 
 function read(settings: Settings, options: ListOptions): Letter[] {
@@ -79,7 +83,8 @@ function read(settings: Settings, options: ListOptions): Letter[] {
   for (let shard = 0; shard < shards; shard++) {
     const found = openDeadLetters(join(dir, `shard-${shard}`), { limit: Number(options.limit) })
     for (const letter of found) {
-      if (options.code === undefined || letter.code === options.code) letters.push({ ...letter, shard })
+      if (options.code === undefined || letter.code === options.code)
+        letters.push({ ...letter, shard })
     }
   }
   letters.sort((a, b) => b.receivedAt - a.receivedAt || b.id - a.id)

@@ -56,9 +56,15 @@ async function demo(options: DemoOptions): Promise<void> {
   const events = wholeNumber('--events', options.events, 2_000)
   const seed = wholeNumber('--seed', options.seed, 0)
   const temporary = options.data === undefined ? mkdtempSync(join(tmpdir(), 'limn-demo-')) : null
-  const port = options.port === undefined ? (options.once === true ? 0 : undefined) : Number(options.port)
-  const settings = loadSettings({ ...options, data: options.data ?? temporary ?? '' }, { server: { port } })
-  const log = createLogger({ level: settings.config.log.level === 'info' ? 'warn' : settings.config.log.level })
+  const port =
+    options.port === undefined ? (options.once === true ? 0 : undefined) : Number(options.port)
+  const settings = loadSettings(
+    { ...options, data: options.data ?? temporary ?? '' },
+    { server: { port } },
+  )
+  const log = createLogger({
+    level: settings.config.log.level === 'info' ? 'warn' : settings.config.log.level,
+  })
   const server = await startServer({ ...settings, log, onFatal: endProcess })
   const stop = async (): Promise<void> => {
     await server.stop()
@@ -139,8 +145,18 @@ const TRIAL_SHOPPERS = 300
 const TRIAL_DAYS = 10
 const SEEN_MAX = 50
 
-async function sendHistory(server: Server, shop: DemoShop, writeKey: string, events: number): Promise<History> {
-  const client = new StreamClient({ address: server.address, writeKey, history: true, eventsPerFrame: 200 })
+async function sendHistory(
+  server: Server,
+  shop: DemoShop,
+  writeKey: string,
+  events: number,
+): Promise<History> {
+  const client = new StreamClient({
+    address: server.address,
+    writeKey,
+    history: true,
+    eventsPerFrame: 200,
+  })
   const progress = new Progress('history', 'events')
   const started = performance.now()
   let truth = new Float32Array(events * 2)
@@ -179,12 +195,21 @@ interface Summary {
   readonly profiles: number
   readonly eventsPerSecond: number
   readonly latencyMs: { readonly p50: number; readonly p99: number }
-  readonly model: { readonly version: number; readonly learner: string; readonly metrics: BinaryMetrics }
+  readonly model: {
+    readonly version: number
+    readonly learner: string
+    readonly metrics: BinaryMetrics
+  }
   /** The same rows scored with the simulator's own knowledge of each shopper's hidden state. */
   readonly bestPossible: BinaryMetrics
 }
 
-async function summarize(settings: Settings, server: Server, history: History, trained: TrainResult): Promise<Summary> {
+async function summarize(
+  settings: Settings,
+  server: Server,
+  history: History,
+  trained: TrainResult,
+): Promise<Summary> {
   const { client } = history
   const stats = await server.engine.shards.stats()
   const { manifest, holdout } = trained
@@ -215,7 +240,8 @@ function truthOf(settings: Settings, history: History, { holdout }: TrainResult)
     for (let row = 0; row < known.length; row++) {
       if (holdout.shards[row] !== shard) continue
       const record = store.readRecord(holdout.sequences[row])
-      if (record === null) throw new LimnError('ERR_INTERNAL', `no record at ${holdout.sequences[row]}`)
+      if (record === null)
+        throw new LimnError('ERR_INTERNAL', `no record at ${holdout.sequences[row]}`)
       known[row] = history.truth[Number(cursor.over(record).at(0).messageId.split('-').pop())]
     }
     store.close().catch(() => undefined)
@@ -224,8 +250,18 @@ function truthOf(settings: Settings, history: History, { holdout }: TrainResult)
 }
 
 /** Sends what the shop does from now on, at a steady pace and with the present time. */
-async function live(server: Server, shop: DemoShop, writeKey: string, events: number): Promise<void> {
-  const client = new StreamClient({ address: server.address, writeKey, history: false, eventsPerFrame: 1 })
+async function live(
+  server: Server,
+  shop: DemoShop,
+  writeKey: string,
+  events: number,
+): Promise<void> {
+  const client = new StreamClient({
+    address: server.address,
+    writeKey,
+    history: false,
+    eventsPerFrame: 1,
+  })
   for (let sent = 0; sent < events; sent++) {
     const { message } = shop.next()
     await client.send({ ...message, timestamp: new Date().toISOString() })
@@ -244,7 +280,11 @@ interface ShownShopper {
 }
 
 /** Shoppers that were seen last, over the public interface. */
-async function shownShoppers(server: Server, shop: DemoShop, readToken: string): Promise<ShownShopper[]> {
+async function shownShoppers(
+  server: Server,
+  shop: DemoShop,
+  readToken: string,
+): Promise<ShownShopper[]> {
   const headers = { authorization: `Bearer ${readToken}` }
   const get = async (path: string): Promise<Record<string, Record<string, unknown>>> => {
     const response = await fetch(server.address + path, { headers })
@@ -261,20 +301,35 @@ async function shownShoppers(server: Server, shop: DemoShop, readToken: string):
   return shown
 }
 
-function report(options: DemoOptions, summary: Summary & { shoppers: readonly ShownShopper[] }): void {
+function report(
+  options: DemoOptions,
+  summary: Summary & { shoppers: readonly ShownShopper[] },
+): void {
   if (options.json === true) return printJson(summary)
   const { model, bestPossible } = summary
   print('')
-  print(`events     ${format(summary.sent)} sent, ${format(summary.acknowledged)} acknowledged, ${format(summary.rejected)} rejected`)
+  print(
+    `events     ${format(summary.sent)} sent, ${format(summary.acknowledged)} acknowledged, ${format(summary.rejected)} rejected`,
+  )
   print(`profiles   ${format(summary.profiles)}`)
-  print(`rate       ${format(Math.round(summary.eventsPerSecond))} events/s, acknowledged after durability in p50 ${summary.latencyMs.p50.toFixed(1)} ms, p99 ${summary.latencyMs.p99.toFixed(1)} ms (frames of 200)`)
-  print(`model      purchase within 24 h, version ${model.version} (${model.learner}), ${format(model.metrics.rows)} held-out rows, ${((100 * model.metrics.positives) / model.metrics.rows).toFixed(1)} % bought`)
-  print(`           this model     ROC AUC ${model.metrics.rocAuc.toFixed(4)}   log loss ${model.metrics.logLoss.toFixed(4)}   calibration error ${model.metrics.ece.toFixed(4)}`)
-  print(`           best possible  ROC AUC ${bestPossible.rocAuc.toFixed(4)}   log loss ${bestPossible.logLoss.toFixed(4)}   (knows each shopper's hidden intent)`)
+  print(
+    `rate       ${format(Math.round(summary.eventsPerSecond))} events/s, acknowledged after durability in p50 ${summary.latencyMs.p50.toFixed(1)} ms, p99 ${summary.latencyMs.p99.toFixed(1)} ms (frames of 200)`,
+  )
+  print(
+    `model      purchase within 24 h, version ${model.version} (${model.learner}), ${format(model.metrics.rows)} held-out rows, ${((100 * model.metrics.positives) / model.metrics.rows).toFixed(1)} % bought`,
+  )
+  print(
+    `           this model     ROC AUC ${model.metrics.rocAuc.toFixed(4)}   log loss ${model.metrics.logLoss.toFixed(4)}   calibration error ${model.metrics.ece.toFixed(4)}`,
+  )
+  print(
+    `           best possible  ROC AUC ${bestPossible.rocAuc.toFixed(4)}   log loss ${bestPossible.logLoss.toFixed(4)}   (knows each shopper's hidden intent)`,
+  )
   print('shoppers   seen last, with their chance to buy within 24 h')
   for (const { id, score, orders, spend, session } of summary.shoppers) {
     const chance = score === null ? 'none' : `${(100 * score).toFixed(1)} %`
-    print(`           ${id.padEnd(20)} ${chance.padStart(7)}   orders ${orders}, spend ${spend}, session ${session}`)
+    print(
+      `           ${id.padEnd(20)} ${chance.padStart(7)}   orders ${orders}, spend ${spend}, session ${session}`,
+    )
   }
 }
 
@@ -287,5 +342,8 @@ function say(options: DemoOptions, text: string): void {
 function wholeNumber(option: string, text: string, minimum: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= minimum) return value
-  throw new LimnError('ERR_CLI_OPTION', `${option} takes a whole number of at least ${minimum}, found "${text}"`)
+  throw new LimnError(
+    'ERR_CLI_OPTION',
+    `${option} takes a whole number of at least ${minimum}, found "${text}"`,
+  )
 }

@@ -13,13 +13,22 @@ export function evaluateCommand(): Command {
     .action(evaluate)
 }
 
-async function evaluate(name: string, given: string | undefined, options: CommonOptions): Promise<void> {
+async function evaluate(
+  name: string,
+  given: string | undefined,
+  options: CommonOptions,
+): Promise<void> {
   const request = modelRequest(loadSettings(options), name)
-  const version = given === undefined ? await new ModelRegistry(request.modelsDir).liveVersion(name) : Number(given)
+  const version =
+    given === undefined
+      ? await new ModelRegistry(request.modelsDir).liveVersion(name)
+      : Number(given)
   if (version === null || !Number.isInteger(version)) {
     throw new LimnError('ERR_MODEL_UNKNOWN', `${name} has no live version; name one`)
   }
-  const { metrics } = await withTrainer((trainer, run) => trainer.evaluate({ ...request, version }, run))
+  const { metrics } = await withTrainer((trainer, run) =>
+    trainer.evaluate({ ...request, version }, run),
+  )
   if (options.json === true) return printJson({ model: name, version, rows: metrics.rows, metrics })
   print(`${name} version ${version} on ${metrics.rows} rows (${metrics.positives} positive)`)
   print(metricsText(metrics))

@@ -154,10 +154,16 @@ class Importer {
 function report(totals: Totals, seconds: number, options: ImportOptions): void {
   const eventsPerSecond = Math.round(totals.events / seconds)
   if (options.json === true) return printJson({ ...totals, seconds, eventsPerSecond })
-  print(`${totals.files} files, ${format(totals.rows)} rows, ${format(totals.events)} events in ${seconds.toFixed(1)} s (${format(eventsPerSecond)}/s)`)
-  print(`accepted ${format(totals.accepted)} (${format(totals.duplicates)} duplicates), rejected ${format(totals.rejected)}, rows skipped by the map ${format(totals.skipped)}`)
+  print(
+    `${totals.files} files, ${format(totals.rows)} rows, ${format(totals.events)} events in ${seconds.toFixed(1)} s (${format(eventsPerSecond)}/s)`,
+  )
+  print(
+    `accepted ${format(totals.accepted)} (${format(totals.duplicates)} duplicates), rejected ${format(totals.rejected)}, rows skipped by the map ${format(totals.skipped)}`,
+  )
   for (const [code, count] of Object.entries(totals.reasons)) print(`  ${code}: ${format(count)}`)
   if (totals.rejected > 0 && options.rejects === undefined) {
-    print('give --rejects <file> to see them with reasons; they are also in `limn deadletters list`')
+    print(
+      'give --rejects <file> to see them with reasons; they are also in `limn deadletters list`',
+    )
   }
 }

@@ -28,7 +28,8 @@ function list(options: CommonOptions): void {
   const keys = ring(options).list()
   if (options.json === true) return printJson({ keys })
   for (const key of keys) print(`${key.id}  ${key.scope.padEnd(5)}  ${key.created}  ${key.name}`)
-  if (keys.length === 0) print('no keys yet; `limn serve` makes one of each scope at its first start')
+  if (keys.length === 0)
+    print('no keys yet; `limn serve` makes one of each scope at its first start')
 }
 
 function create(scope: KeyScope, options: CommonOptions & { name: string }): void {

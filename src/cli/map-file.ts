@@ -127,7 +127,9 @@ export function loadMap(path: string): ImportMap {
 
 /** `group: [a, b]` is short for `group: {by: [a, b]}`. */
 function withGroup(value: unknown): unknown {
-  return isMap(value) && Array.isArray(value.group) ? { ...value, group: { by: value.group } } : value
+  return isMap(value) && Array.isArray(value.group)
+    ? { ...value, group: { by: value.group } }
+    : value
 }
 
 function compileMap(file: MapFile): { map: ImportMap; faults: readonly Fault[] } {
@@ -156,7 +158,8 @@ function compileMap(file: MapFile): { map: ImportMap; faults: readonly Fault[] }
     skip: skip === undefined ? () => false : compiler.predicate(skip, ['skip']),
     group: compileGroup(file.group, compiler),
     sortWithin: file.sort_within ?? 0,
-    context: file.context === undefined ? () => undefined : compiler.value(file.context, ['context']),
+    context:
+      file.context === undefined ? () => undefined : compiler.value(file.context, ['context']),
     rules: file.events.map((rule, i) => compileRule(rule, ['events', i], compiler)),
   }
   return { map, faults: compiler.faults }

@@ -5,7 +5,11 @@ import { command, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
 
 export function modelsCommand(): Command {
-  const models = command('models', 'list, show, promote, roll back and retire model versions', false)
+  const models = command(
+    'models',
+    'list, show, promote, roll back and retire model versions',
+    false,
+  )
   models.addCommand(command('list', 'all models and their versions', true).action(list))
   models.addCommand(
     command('show', 'what a version was trained on and how good it is', true)
@@ -46,7 +50,11 @@ async function list(options: CommonOptions): Promise<void> {
   if (models.length === 0) print('no models yet; `limn train purchase` makes one')
 }
 
-async function show(name: string, version: string | undefined, options: CommonOptions): Promise<void> {
+async function show(
+  name: string,
+  version: string | undefined,
+  options: CommonOptions,
+): Promise<void> {
   const models = registry(options)
   const shown = version === undefined ? await models.liveVersion(name) : numberOf(version)
   if (shown === null) {
@@ -72,7 +80,11 @@ async function retire(name: string, version: string, options: CommonOptions): Pr
 
 function report(options: CommonOptions, done: Record<string, unknown>): void {
   if (options.json === true) return printJson(done)
-  print(Object.entries(done).map(([key, value]) => `${key} ${value}`).join(', '))
+  print(
+    Object.entries(done)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', '),
+  )
 }
 
 function numberOf(version: string): number {

@@ -25,7 +25,10 @@ export class RunningServer {
  * The server that has the data directory open, or null when none has. Throws `ERR_CLI_TOKEN` when
  * one has and no token was given.
  */
-export function runningServer(config: ServerConfig, token: string | undefined): RunningServer | null {
+export function runningServer(
+  config: ServerConfig,
+  token: string | undefined,
+): RunningServer | null {
   const lock = readLock(config.storage.dir)
   if (lock === null) return null
   const given = token ?? process.env.LIMN_READ_TOKEN ?? config.bootstrap.readToken

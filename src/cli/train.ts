@@ -23,7 +23,10 @@ export function trainCommand(): Command {
 async function train(name: string, options: TrainCommandOptions): Promise<void> {
   const request = modelRequest(loadSettings(options), name)
   const result = await withTrainer((trainer, run) => {
-    const model = options.learner === undefined ? request.model : { ...request.model, learners: [learner(options.learner)] }
+    const model =
+      options.learner === undefined
+        ? request.model
+        : { ...request.model, learners: [learner(options.learner)] }
     const promote = options.candidate !== true
     return trainer.train({ ...request, model, seed: Number(options.seed), promote }, run)
   })
@@ -39,16 +42,52 @@ function report(result: TrainResult, options: TrainCommandOptions): void {
   const { manifest } = result
   const { model, version, metrics, data, split, learner: chosen, tried } = manifest
   if (options.json === true) {
-    return printJson({ model, version, learner: chosen, rows: data.rows, positives: data.positives, metrics, tried, split, seconds: result.seconds })
+    return printJson({
+      model,
+      version,
+      learner: chosen,
+      rows: data.rows,
+      positives: data.positives,
+      metrics,
+      tried,
+      split,
+      seconds: result.seconds,
+    })
   }
-  print(`${model} version ${version}: ${chosen} (validation log loss ${Object.entries(tried).map(([n, l]) => `${n} ${l.toFixed(4)}`).join(', ')})`)
-  print(`rows ${data.rows} (${data.positives} positive): ${split.trainingRows} to train, ${split.validationRows} to choose, ${split.holdoutRows} held out from ${new Date(split.holdoutFrom).toISOString()}`)
+  print(
+    `${model} version ${version}: ${chosen} (validation log loss ${Object.entries(tried)
+      .map(([n, l]) => `${n} ${l.toFixed(4)}`)
+      .join(', ')})`,
+  )
+  print(
+    `rows ${data.rows} (${data.positives} positive): ${split.trainingRows} to train, ${split.validationRows} to choose, ${split.holdoutRows} held out from ${new Date(split.holdoutFrom).toISOString()}`,
+  )
   print(metricsText(metrics))
   print(options.candidate === true ? `not live; limn models promote ${model} ${version}` : 'live')
 }
 
 /** One line of the metrics that people look at first. */
-export function metricsText(metrics: { rocAuc: number; prAuc: number; logLoss: number; brier: number; ece: number; f1: number; accuracy: number; precision: number; recall: number }): string {
-  const shown = ['rocAuc', 'prAuc', 'logLoss', 'brier', 'ece', 'accuracy', 'precision', 'recall', 'f1'] as const
+export function metricsText(metrics: {
+  rocAuc: number
+  prAuc: number
+  logLoss: number
+  brier: number
+  ece: number
+  f1: number
+  accuracy: number
+  precision: number
+  recall: number
+}): string {
+  const shown = [
+    'rocAuc',
+    'prAuc',
+    'logLoss',
+    'brier',
+    'ece',
+    'accuracy',
+    'precision',
+    'recall',
+    'f1',
+  ] as const
   return shown.map((name) => `${name} ${metrics[name].toFixed(4)}`).join('  ')
 }

@@ -27,7 +27,10 @@ export function modelRequest(settings: Settings, name: string): ModelRequest {
 
 /** Runs work with a trainer, which is closed afterwards; Ctrl-C interrupts it. */
 export async function withTrainer<T>(
-  work: (trainer: Trainer, options: { progress: (at: TrainProgress) => void; signal: AbortSignal }) => Promise<T>,
+  work: (
+    trainer: Trainer,
+    options: { progress: (at: TrainProgress) => void; signal: AbortSignal },
+  ) => Promise<T>,
 ): Promise<T> {
   const trainer = new Trainer({ filename: workerEntry('train') })
   const abort = new AbortController()
@@ -49,6 +52,11 @@ function showProgress(): (at: TrainProgress) => void {
     const bar = bars.get(at.stage) ?? new Progress(at.stage, unit)
     bars.set(at.stage, bar)
     if (at.stage === 'replay') bar.update(at.records, at.recordsTotal, `${at.rows} rows`)
-    else bar.update(at.epoch, at.epochsMax, `${at.learner}, validation log loss ${at.validationLogLoss.toFixed(4)}`)
+    else
+      bar.update(
+        at.epoch,
+        at.epochsMax,
+        `${at.learner}, validation log loss ${at.validationLogLoss.toFixed(4)}`,
+      )
   }
 }

@@ -32,7 +32,11 @@ export function lockDataDirectory(dir: string, options: { shardCount: number }):
     )
   }
   rmSync(path, { force: true })
-  const mine = { pid: process.pid, startedAt: processStat(process.pid).startedAt, address: null as string | null }
+  const mine = {
+    pid: process.pid,
+    startedAt: processStat(process.pid).startedAt,
+    address: null as string | null,
+  }
   try {
     writeFileSync(path, JSON.stringify(mine), { flag: 'wx' })
   } catch (error) {

@@ -163,7 +163,8 @@ function shapeOf(
 function addRings(shape: TraitShape, group: RingGroup): void {
   const { op } = shape.definition
   if (op === 'count' || op === 'mean') shape.countRing = group.countRings++
-  if (op === 'sum' || op === 'mean' || op === 'min' || op === 'max') shape.valueRing = group.valueRings++
+  if (op === 'sum' || op === 'mean' || op === 'min' || op === 'max')
+    shape.valueRing = group.valueRings++
   if (op === 'min' || op === 'max') group.extremes.push(shape.valueRing)
   if (shape.countRing >= 0 || shape.valueRing >= 0) return
   throw invalid(shape.name, `${op} has no window; windows are for count, sum, mean, min and max`)
@@ -177,7 +178,8 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
     shape.c = layout.add('f32', shape.k)
     shape.b = layout.add('f64')
   } else if (shape.halfLifeMs > 0) {
-    if (op !== 'count' && op !== 'sum') throw invalid(shape.name, 'halfLife is for count, sum and top')
+    if (op !== 'count' && op !== 'sum')
+      throw invalid(shape.name, 'halfLife is for count, sum and top')
     shape.a = layout.add('f64')
     shape.b = layout.add('f64')
   } else if (op === 'count') shape.a = layout.add('u32')
@@ -192,9 +194,16 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
   else if (op === 'distinct') shape.a = layout.add('u16')
 }
 
-function groupFor(name: string, trait: TraitDefinition, windowMs: number, groups: RingGroup[]): RingGroup {
+function groupFor(
+  name: string,
+  trait: TraitDefinition,
+  windowMs: number,
+  groups: RingGroup[],
+): RingGroup {
   const resolutionMs =
-    trait.resolution === undefined ? defaultResolutionMs(windowMs) : parseDuration(name, trait.resolution)
+    trait.resolution === undefined
+      ? defaultResolutionMs(windowMs)
+      : parseDuration(name, trait.resolution)
   const buckets = windowMs / resolutionMs
   if (!Number.isInteger(buckets) || buckets > BUCKETS_MAX) {
     throw invalid(name, `the resolution must divide the window into at most ${BUCKETS_MAX} buckets`)
@@ -243,7 +252,8 @@ export function referredTraits(definition: ProfileDefinition, name: string): str
       throw invalid(name, 'ratio needs numerator and denominator')
     }
     for (const other of [numerator, denominator]) {
-      if (!Object.hasOwn(definition.traits, other)) throw invalid(name, `there is no trait "${other}"`)
+      if (!Object.hasOwn(definition.traits, other))
+        throw invalid(name, `there is no trait "${other}"`)
     }
     return [numerator, denominator]
   }

@@ -3,10 +3,24 @@ import { EVENT_NAMES, eventCodeOf } from '../event/vocabulary.ts'
 import { invalid, referredTraits } from './compile.ts'
 import type { CompiledDefinition, RingGroup, TraitShape } from './compile.ts'
 import { Context, NUMBER_FIELD_INDEX, STRING_FIELD_INDEX } from './context.ts'
-import { compileExpression, compilePredicate, parseExpression, references, thresholds, unknownNameError } from './expression.ts'
+import {
+  compileExpression,
+  compilePredicate,
+  parseExpression,
+  references,
+  thresholds,
+  unknownNameError,
+} from './expression.ts'
 import type { Expression, Resolve, Value } from './expression.ts'
 import type { ProfileStore } from './store.ts'
-import { asNumber, columnOf, compileReader, compileUpdate, ringExpiry, tagReader } from './trait-programs.ts'
+import {
+  asNumber,
+  columnOf,
+  compileReader,
+  compileUpdate,
+  ringExpiry,
+  tagReader,
+} from './trait-programs.ts'
 import type { NumberReader, Update } from './trait-programs.ts'
 
 /** What one kind of event does: the updates, and the segments that these may change. */
@@ -49,12 +63,15 @@ export class Evaluator {
     this.ofMachines = indexesOf(parsed, (name) => name.startsWith('machine.'))
     this.ofAttributes = indexesOf(parsed, (name) => name.startsWith('traits.'))
     const programs = new Programs(compiled, parsed, this)
-    this.byType = MESSAGE_TYPES.map((type) => programs.of(type === 'track' ? ['*', 'track'] : ['*', type]))
+    this.byType = MESSAGE_TYPES.map((type) =>
+      programs.of(type === 'track' ? ['*', 'track'] : ['*', type]),
+    )
     this.byCode = ['', ...EVENT_NAMES].map((name) => programs.of(['*', 'track', name]))
     this.otherTrack = programs.of(['*', 'track'])
     this.bySignal = new Map(SIGNALS.map((name) => [name, programs.of([name])]))
     this.bots = programs.ofBots()
-    for (const name of programs.customNames()) this.byName.set(name, programs.of(['*', 'track', name]))
+    for (const name of programs.customNames())
+      this.byName.set(name, programs.of(['*', 'track', name]))
     this.triggers = this.compileTriggers(parsed)
   }
 
@@ -64,7 +81,9 @@ export class Evaluator {
     if (bot) return this.bots
     if (cursor.type !== TRACK) return this.byType[cursor.type]
     if (cursor.eventCode > 0) return this.byCode[cursor.eventCode]
-    return this.byName.size === 0 ? this.otherTrack : (this.byName.get(cursor.name) ?? this.otherTrack)
+    return this.byName.size === 0
+      ? this.otherTrack
+      : (this.byName.get(cursor.name) ?? this.otherTrack)
   }
 
   programOfSignal(name: string): Program {
@@ -89,7 +108,11 @@ export class Evaluator {
   /** Names of an event: record fields, `event`, `type`, paths into the message. */
   readonly eventNames: Resolve = (name) => {
     const found = this.eventGetter(name)
-    if (found === null) throw unknownNameError('field', name, [...NUMBER_FIELD_INDEX.keys(), ...STRING_FIELD_INDEX.keys()])
+    if (found === null)
+      throw unknownNameError('field', name, [
+        ...NUMBER_FIELD_INDEX.keys(),
+        ...STRING_FIELD_INDEX.keys(),
+      ])
     return found
   }
 
@@ -152,7 +175,9 @@ export class Evaluator {
     const { op, formula, numerator = '', denominator = '', text } = shape.definition
     if (text === true) return () => Number.NaN
     if (op === 'ratio') {
-      const [above, below] = [numerator, denominator].map((name) => this.readerOf(this.shapeOf(name, shape), made))
+      const [above, below] = [numerator, denominator].map((name) =>
+        this.readerOf(this.shapeOf(name, shape), made),
+      )
       return () => {
         const divisor = below()
         return divisor === 0 ? Number.NaN : above() / divisor
@@ -161,7 +186,8 @@ export class Evaluator {
     if (op !== 'formula') return compileReader(shape, this.context)
     const names: Resolve = (name, args) => {
       const other = this.shapes.get(name)
-      if (other === undefined || other.definition.text === true) return this.profileNames(name, args)
+      if (other === undefined || other.definition.text === true)
+        return this.profileNames(name, args)
       const read = this.readerOf(other, made)
       return () => {
         const value = read()
@@ -184,7 +210,12 @@ export class Evaluator {
 
   private machineGetter(id: string): () => Value {
     const index = this.compiled.machines.findIndex((machine) => machine.id === id)
-    if (index < 0) throw unknownNameError('machine', id, this.compiled.machines.map((m) => m.id))
+    if (index < 0)
+      throw unknownNameError(
+        'machine',
+        id,
+        this.compiled.machines.map((m) => m.id),
+      )
     const { store } = this.context
     const { stateNames, initial } = this.compiled.machines[index]
     const at = this.compiled.columns.states.index + index
@@ -237,11 +268,14 @@ export class Evaluator {
       const formula = parseExpression(definition.formula ?? '')
       for (const other of references(formula).names) this.triggersOf(other, formula, triggers)
     } else if (definition.op === 'ratio') {
-      for (const other of referredTraits(this.compiled.definition, name)) this.triggersOf(other, expression, triggers)
+      for (const other of referredTraits(this.compiled.definition, name))
+        this.triggersOf(other, expression, triggers)
     } else {
       for (const bound of thresholds(expression, name)) {
-        if (definition.op === 'since') triggers.set(`${name} ${bound}`, this.sinceTrigger(shape, bound))
-        else if (shape.halfLifeMs > 0) triggers.set(`${name} ${bound}`, this.decayTrigger(shape, bound))
+        if (definition.op === 'since')
+          triggers.set(`${name} ${bound}`, this.sinceTrigger(shape, bound))
+        else if (shape.halfLifeMs > 0)
+          triggers.set(`${name} ${bound}`, this.decayTrigger(shape, bound))
       }
     }
   }
@@ -301,7 +335,9 @@ class Programs {
   }
 
   ofBots(): Program {
-    return this.program((shape) => shape.definition.bots === true && shape.definition.on !== undefined)
+    return this.program(
+      (shape) => shape.definition.bots === true && shape.definition.on !== undefined,
+    )
   }
 
   /** Event names in the definition that are not of the vocabulary. */

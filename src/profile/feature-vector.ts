@@ -15,7 +15,9 @@ export function featureNames(compiled: CompiledDefinition): string[] {
     if (definition.text === true) return []
     return definition.op === 'top' ? [`${name}.weight`, `${name}.share`] : [name]
   })
-  const states = compiled.machines.flatMap(({ id, stateNames }) => stateNames.map((s) => `machine.${id}.${s}`))
+  const states = compiled.machines.flatMap(({ id, stateNames }) =>
+    stateNames.map((s) => `machine.${id}.${s}`),
+  )
   return [...traits, ...SESSION_FEATURES, ...states]
 }
 

@@ -180,7 +180,11 @@ export class Fold {
       const events = store.page.u32[store.o4 + columns.sessionEvents.index]
       store.page.f64[store.o8 + columns.sessionStart.index] = 0
       ended = true
-      this.signal(row, { name: 'Session Ended', value: (last - start) / 1000, position: events }, at)
+      this.signal(
+        row,
+        { name: 'Session Ended', value: (last - start) / 1000, position: events },
+        at,
+      )
     }
     this.machines.forEach((machine, i) => this.fireMachine(row, machine, i, at))
     this.evaluateAll(row)
@@ -220,7 +224,9 @@ export class Fold {
     context.now = at
     const program = this.evaluator.programOfSignal(signal.name)
     for (const update of program.updates) update()
-    this.machines.forEach((machine, i) => this.dispatch(row, i, machine.slotOfSignal(signal.name), at))
+    this.machines.forEach((machine, i) =>
+      this.dispatch(row, i, machine.slotOfSignal(signal.name), at),
+    )
     this.evaluateSegments(row, program.segments)
     context.signal = null
   }

@@ -17,14 +17,26 @@ export class KeyIndex {
   private readonly arena: Uint8Array[] = []
   private arenaEnd = 0
 
-  find(kind: KeyKind, hashLow: number, hashHigh: number, bytes: Uint8Array, start: number, end: number): number {
+  find(
+    kind: KeyKind,
+    hashLow: number,
+    hashHigh: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
     const mask = this.slots.length - 1
     let slot = hashLow & mask
     for (;;) {
       const entry = this.slots[slot]
       if (entry === 0) return -1
       const row = entry - 1
-      if (this.low[row] === hashLow && this.high[row] === hashHigh && this.is(row, kind, bytes, start, end)) return row
+      if (
+        this.low[row] === hashLow &&
+        this.high[row] === hashHigh &&
+        this.is(row, kind, bytes, start, end)
+      )
+        return row
       slot = (slot + 1) & mask
     }
   }

@@ -36,7 +36,12 @@ export function profileText(
   return `{${head},"kind":"${kind}","firstSeenAt":${first},"lastSeenAt":${last},${parts.join(',')},"machines":${machinesText(store, row)},"segments":${segmentsText(store, row)},"links":${linksText(store, row)}}`
 }
 
-function partText(evaluator: Evaluator, store: ProfileStore, row: number, part: ProfilePart): string {
+function partText(
+  evaluator: Evaluator,
+  store: ProfileStore,
+  row: number,
+  part: ProfilePart,
+): string {
   const own = traitsText(evaluator, store, (shape) => shape.definition.part === part)
   const side = store.sideOf(row)
   let extra = ''
@@ -48,7 +53,11 @@ function partText(evaluator: Evaluator, store: ProfileStore, row: number, part: 
   return own === '' || extra === '' ? own + extra : `${own},${extra}`
 }
 
-function traitsText(evaluator: Evaluator, store: ProfileStore, takes: (shape: TraitShape) => boolean): string {
+function traitsText(
+  evaluator: Evaluator,
+  store: ProfileStore,
+  takes: (shape: TraitShape) => boolean,
+): string {
   let text = ''
   for (const shape of store.compiled.traits) {
     if (!takes(shape)) continue
@@ -80,7 +89,8 @@ function machinesText(store: ProfileStore, row: number): string {
   store.at(row)
   const { machines, columns } = store.compiled
   const states = machines.map(({ id, stateNames, initial }, i) => {
-    const state = stateNames[store.page.u8[store.o1 + columns.states.index + i]] ?? stateNames[initial]
+    const state =
+      stateNames[store.page.u8[store.o1 + columns.states.index + i]] ?? stateNames[initial]
     return `"${id}":${JSON.stringify(state)}`
   })
   return `{${states.join(',')}}`
@@ -94,7 +104,9 @@ function segmentsText(store: ProfileStore, row: number): string {
 function linksText(store: ProfileStore, row: number): string {
   const links = store.links(row)
   if (links.length === 0) return '[]'
-  return JSON.stringify(links.map((link) => ({ id: idText(link), since: new Date(link.time).toISOString() })))
+  return JSON.stringify(
+    links.map((link) => ({ id: idText(link), since: new Date(link.time).toISOString() })),
+  )
 }
 
 function timeText(ms: number): string {

@@ -211,7 +211,9 @@ export class ProfileStore {
 
   addLink(row: number, link: Link): void {
     const side = this.ensureSide(row)
-    const known = (side.links ?? []).filter((l) => l.kind !== link.kind || l.key !== link.key || l.source !== '')
+    const known = (side.links ?? []).filter(
+      (l) => l.kind !== link.kind || l.key !== link.key || l.source !== '',
+    )
     side.links = [...known, link]
     this.at(row)
     this.page.dirty = true

@@ -11,7 +11,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export function durationMs(text: string): number {
   if (!/^(\d+(ms|[smhdw]))+$/.test(text)) return Number.NaN
   let total = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+)(ms|[smhdw])/g)) total += Number(amount) * UNIT_MS[unit]
+  for (const [, amount, unit] of text.matchAll(/(\d+)(ms|[smhdw])/g))
+    total += Number(amount) * UNIT_MS[unit]
   return total
 }
 

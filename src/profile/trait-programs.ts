@@ -164,7 +164,11 @@ function takeNumber(shape: TraitShape, context: Context): (value: number) => voi
   }
 }
 
-function takeInRing(shape: TraitShape, group: RingGroup, context: Context): (value: number) => void {
+function takeInRing(
+  shape: TraitShape,
+  group: RingGroup,
+  context: Context,
+): (value: number) => void {
   const { store } = context
   const { op } = shape.definition
   const { valueRing, countRing } = shape
@@ -174,7 +178,8 @@ function takeInRing(shape: TraitShape, group: RingGroup, context: Context): (val
     const cell = store.o4 + group.values.index + bucket * group.valueRings + valueRing
     const known = store.page.f32[cell]
     if (op === 'min') store.page.f32[cell] = Number.isNaN(known) ? value : Math.min(known, value)
-    else if (op === 'max') store.page.f32[cell] = Number.isNaN(known) ? value : Math.max(known, value)
+    else if (op === 'max')
+      store.page.f32[cell] = Number.isNaN(known) ? value : Math.max(known, value)
     else store.page.f32[cell] = known + value
     if (op === 'mean') countInRing(context, group, countRing)
   }
@@ -323,7 +328,8 @@ export function readTags(shape: TraitShape, context: Context): Tag[] {
   const tags: Tag[] = []
   for (let i = 0; i < shape.k; i++) {
     const id = page.u32[o4 + ids + i]
-    if (id !== 0) tags.push({ value: store.strings.text(id), weight: page.f32[o4 + weights + i] * factor })
+    if (id !== 0)
+      tags.push({ value: store.strings.text(id), weight: page.f32[o4 + weights + i] * factor })
   }
   return tags.sort((a, b) => b.weight - a.weight)
 }
@@ -334,7 +340,10 @@ export function tagReader(shape: TraitShape, text: string, context: Context): Nu
 }
 
 /** Weight of the heaviest string and its share of all; 0 and NaN when there is none. */
-export function readTopWeights(shape: TraitShape, context: Context): { first: number; share: number } {
+export function readTopWeights(
+  shape: TraitShape,
+  context: Context,
+): { first: number; share: number } {
   const { page, o4, o8 } = context.store
   const weights = o4 + columnOf(shape.c)
   let first = 0
@@ -360,7 +369,9 @@ export function compileReader(shape: TraitShape, context: Context): NumberReader
     return () => {
       const { f64 } = store.page
       const value = f64[store.o8 + at]
-      return value === 0 ? 0 : value * 2 ** ((f64[store.o8 + reference] - context.now) / shape.halfLifeMs)
+      return value === 0
+        ? 0
+        : value * 2 ** ((f64[store.o8 + reference] - context.now) / shape.halfLifeMs)
     }
   }
   if (op === 'count') return () => store.page.u32[store.o4 + at]
@@ -402,7 +413,8 @@ function ringReader(shape: TraitShape, group: RingGroup, context: Context): Numb
     if (Number.isNaN(value)) return
     if (Number.isNaN(extreme) || (op === 'min' ? value < extreme : value > extreme)) extreme = value
   }
-  const visit = op === 'count' ? addCount : op === 'sum' ? addValue : op === 'mean' ? addBoth : compare
+  const visit =
+    op === 'count' ? addCount : op === 'sum' ? addValue : op === 'mean' ? addBoth : compare
   return () => {
     sum = 0
     count = 0
@@ -415,7 +427,12 @@ function ringReader(shape: TraitShape, group: RingGroup, context: Context): Numb
 }
 
 /** When the oldest bucket that is not empty leaves the window, ms; Infinity for never. */
-export function ringExpiry(shape: TraitShape, group: RingGroup, context: Context, afterMs: number): number {
+export function ringExpiry(
+  shape: TraitShape,
+  group: RingGroup,
+  context: Context,
+  afterMs: number,
+): number {
   const { page, o2, o4 } = context.store
   const head = page.u32[o4 + group.head.index]
   const { buckets, resolutionMs } = group

@@ -190,12 +190,16 @@ export class ShardActor {
       if (message.type === 'applied') {
         this.peers.settle(from, message)
       } else if (message.type === 'import') {
-        const batch = new Batch(1, message.predict, (result) => this.peers.answer(from, message.id, result))
+        const batch = new Batch(1, message.predict, (result) =>
+          this.peers.answer(from, message.id, result),
+        )
         this.turn.addBatch(batch)
         this.joins.receive(message, batch, 0)
       } else {
         const { bytes, count, stage, hops } = message
-        const batch = new Batch(count, message.predict, (result) => this.peers.answer(from, message.id, result))
+        const batch = new Batch(count, message.predict, (result) =>
+          this.peers.answer(from, message.id, result),
+        )
         this.turn.applyRecords(bytes, count, batch, stage, hops)
       }
     }
@@ -245,17 +249,32 @@ export class ShardActor {
   private sendPart(part: Part): void {
     const { count, predict } = part
     const bytes = part.writer.take()
-    const message = { type: 'records', id: 0, bytes, count, predict, stage: 'link', hops: 0 } as const
+    const message = {
+      type: 'records',
+      id: 0,
+      bytes,
+      count,
+      predict,
+      stage: 'link',
+      hops: 0,
+    } as const
     this.peers.post(part.shard, message, part.done)
   }
 
   private handle(message: Exclude<ToShard, { type: 'ingest' }>): void {
     switch (message.type) {
       case 'query':
-        this.queries.answer(message.query, (reply) => this.send({ type: 'answered', id: message.id, reply }))
+        this.queries.answer(message.query, (reply) =>
+          this.send({ type: 'answered', id: message.id, reply }),
+        )
         return
       case 'stats':
-        this.send({ type: 'stats', id: message.id, stats: this.stats(), recent: this.live.takeRecent() })
+        this.send({
+          type: 'stats',
+          id: message.id,
+          stats: this.stats(),
+          recent: this.live.takeRecent(),
+        })
         return
       case 'peer':
         this.connect(message.shard, message.port)
@@ -357,7 +376,10 @@ export class ShardActor {
       }
     }
     if (this.options.timers) {
-      this.timerTick = setInterval(guard(() => this.tickTimers()), TIMER_TICK_MS)
+      this.timerTick = setInterval(
+        guard(() => this.tickTimers()),
+        TIMER_TICK_MS,
+      )
       this.timerTick.unref()
     }
     const checkpoint = (): void => {

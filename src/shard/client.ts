@@ -27,7 +27,10 @@ export interface ShardClientOptions {
   readonly segments: readonly { name: string; description: string; when: string }[]
   /** Bytes of bodies that may wait in one shard before it answers `ERR_OVERLOADED`. */
   readonly inflightBytesMax: number
-  readonly log: { info(fields: object, text: string): void; error(fields: object, text: string): void }
+  readonly log: {
+    info(fields: object, text: string): void
+    error(fields: object, text: string): void
+  }
   /** A shard could not be brought back; the process must end. */
   readonly onFatal: (error: ErrorValue) => void
 }
@@ -69,7 +72,9 @@ export class ShardClient implements Shards {
   }
 
   ready(): boolean {
-    return !this.stopping && this.workers.length === this.count && this.workers.every((w) => w.isLive)
+    return (
+      !this.stopping && this.workers.length === this.count && this.workers.every((w) => w.isLive)
+    )
   }
 
   ingest(request: IngestRequest): Promise<IngestReply> {
@@ -135,7 +140,9 @@ export class ShardClient implements Shards {
 
   /** Loads a model version in every shard, warmed, then serves it; null stops serving the model. */
   async setModel(name: string, directory: string | null): Promise<void> {
-    await Promise.all(this.workers.map((w) => w.call((id) => ({ type: 'model', id, name, directory }))))
+    await Promise.all(
+      this.workers.map((w) => w.call((id) => ({ type: 'model', id, name, directory }))),
+    )
     this.models.set(name, directory)
   }
 
@@ -252,7 +259,12 @@ export class ShardClient implements Shards {
       if (reply.status !== REDIRECT) return reply
       asked = { ...asked, id: (JSON.parse(reply.body) as { redirect: string }).redirect }
     }
-    return { status: 500, body: JSON.stringify({ error: { code: 'ERR_IDENTITY_FORWARDS', message: 'the profile is forwarded too often' } }) }
+    return {
+      status: 500,
+      body: JSON.stringify({
+        error: { code: 'ERR_IDENTITY_FORWARDS', message: 'the profile is forwarded too often' },
+      }),
+    }
   }
 
   private async predictionBatch(model: string, ids: readonly string[]): Promise<QueryReply> {
@@ -296,15 +308,21 @@ export class ShardClient implements Shards {
     const segments = this.options.segments.map((segment, i) => ({ ...segment, count: counts[i] }))
     if (name === null) return { status: 200, body: JSON.stringify({ segments }) }
     const found = segments.find((segment) => segment.name === name)
-    return found === undefined ? this.unknownSegment(name) : { status: 200, body: JSON.stringify(found) }
+    return found === undefined
+      ? this.unknownSegment(name)
+      : { status: 200, body: JSON.stringify(found) }
   }
 
   private async members(query: Extract<Query, { kind: 'members' }>): Promise<QueryReply> {
-    if (!this.options.segments.some((s) => s.name === query.name)) return this.unknownSegment(query.name)
+    if (!this.options.segments.some((s) => s.name === query.name))
+      return this.unknownSegment(query.name)
     const match = /^(\d+):(\d*)$/.exec(query.cursor === '' ? '0:' : query.cursor)
     if (match === null || Number(match[1]) >= this.count) {
       const message = 'a cursor is what the previous page gave as "next"'
-      return { status: 400, body: JSON.stringify({ error: { code: 'ERR_CURSOR_INVALID', message } }) }
+      return {
+        status: 400,
+        body: JSON.stringify({ error: { code: 'ERR_CURSOR_INVALID', message } }),
+      }
     }
     const shard = Number(match[1])
     const reply = await this.ask(shard, { ...query, cursor: match[2] })
@@ -318,7 +336,10 @@ export class ShardClient implements Shards {
   private unknownSegment(name: string): QueryReply {
     const known = this.options.segments.map((s) => s.name).join(', ')
     const message = `no segment ${JSON.stringify(name.slice(0, 60))}; there are: ${known}`
-    return { status: 404, body: JSON.stringify({ error: { code: 'ERR_SEGMENT_UNKNOWN', message } }) }
+    return {
+      status: 404,
+      body: JSON.stringify({ error: { code: 'ERR_SEGMENT_UNKNOWN', message } }),
+    }
   }
 
   /** Names of the segments, in the order of {@link segmentCounts}. */
@@ -330,4 +351,3 @@ export class ShardClient implements Shards {
 function isRedirect(value: unknown): value is { redirect: string } {
   return typeof value === 'object' && value !== null && 'redirect' in value
 }
-

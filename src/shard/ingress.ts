@@ -134,11 +134,7 @@ export class Ingress {
     this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1)
   }
 
-  private settle(
-    frames: readonly Frame[],
-    items: readonly number[],
-    result: BatchResult,
-  ): void {
+  private settle(frames: readonly Frame[], items: readonly number[], result: BatchResult): void {
     const { outcomes } = result
     for (let i = 0; i < frames.length; i++) {
       if (outcomes[i] === OUTCOME.duplicate) frames[i].duplicates++

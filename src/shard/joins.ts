@@ -66,7 +66,8 @@ export class Joins implements Joining {
   ): boolean {
     const { profiles } = this.turn.parts
     const forward = row < 0 ? null : profiles.forwardOf(row)
-    if (forward !== null && sameKey(forward, target)) return this.relayToTarget(cursor, target, place)
+    if (forward !== null && sameKey(forward, target))
+      return this.relayToTarget(cursor, target, place)
     if (row >= 0 && forward === null) {
       const links = profiles.links(row)
       if (links.some((link) => sameKey(link, target))) {

@@ -108,7 +108,8 @@ export class Live {
     const id = formatKey(this.profiles.keyOf(effect.row))
     const row = effect.row
     if (this.watched.has(id) && !this.touchedRows.has(row)) this.touchedRows.set(row, null)
-    const topic = effect.kind === 'stateChanged' ? `states:${effect.name}` : `segment:${effect.name}`
+    const topic =
+      effect.kind === 'stateChanged' ? `states:${effect.name}` : `segment:${effect.name}`
     if (!this.topics.has(topic)) return
     const { kind, name, from, to, time } = effect
     const data = { kind, id, name, from, to, time }

@@ -97,7 +97,12 @@ export type ToShard =
   | { readonly type: 'peer'; readonly shard: number; readonly port: MessagePort }
   | { readonly type: 'peerDown'; readonly shard: number }
   | { readonly type: 'watch'; readonly topic: string; readonly on: boolean }
-  | { readonly type: 'model'; readonly id: number; readonly name: string; readonly directory: string | null }
+  | {
+      readonly type: 'model'
+      readonly id: number
+      readonly name: string
+      readonly directory: string | null
+    }
   | { readonly type: 'removeDeadLetter'; readonly id: number; readonly letter: number }
   | { readonly type: 'checkpoint'; readonly id: number }
   | { readonly type: 'stop'; readonly id: number }
@@ -105,7 +110,12 @@ export type ToShard =
 export type FromShard =
   | { readonly type: 'ingested'; readonly id: number; readonly reply: IngestReply }
   | { readonly type: 'answered'; readonly id: number; readonly reply: QueryReply }
-  | { readonly type: 'stats'; readonly id: number; readonly stats: ShardStats; readonly recent: readonly RecentShopper[] }
+  | {
+      readonly type: 'stats'
+      readonly id: number
+      readonly stats: ShardStats
+      readonly recent: readonly RecentShopper[]
+    }
   | { readonly type: 'state'; readonly state: string; readonly detail: string }
   | { readonly type: 'done'; readonly id: number; readonly error: ErrorValue | null }
   | { readonly type: 'live'; readonly topic: string; readonly body: string }

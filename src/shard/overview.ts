@@ -29,7 +29,8 @@ export class Overview {
 
   private async tick(): Promise<void> {
     const [stats, counts] = await Promise.all([this.client.stats(), this.client.segmentCounts()])
-    const sum = (name: string): number => stats.reduce((total, s) => total + (s.counters[name] ?? 0), 0)
+    const sum = (name: string): number =>
+      stats.reduce((total, s) => total + (s.counters[name] ?? 0), 0)
     const now = Date.now()
     const events = sum('events_accepted')
     const before = this.last ?? { at: now - INTERVAL_MS, events }
@@ -49,6 +50,9 @@ export class Overview {
       recent: this.client.takeRecent().slice(0, 24),
     }
     latency.reset()
-    this.publish({ topic: 'overview', body: JSON.stringify({ topic: 'overview', time: now, data }) })
+    this.publish({
+      topic: 'overview',
+      body: JSON.stringify({ topic: 'overview', time: now, data }),
+    })
   }
 }

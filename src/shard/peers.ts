@@ -10,7 +10,10 @@ import type { BatchResult, PeerMessage } from './messages.ts'
 export class Peers {
   private readonly ports = new Map<number, MessagePort>()
   private readonly early = new Map<number, PeerMessage[]>()
-  private readonly waiting = new Map<number, { shard: number; count: number; done: (r: BatchResult) => void }>()
+  private readonly waiting = new Map<
+    number,
+    { shard: number; count: number; done: (r: BatchResult) => void }
+  >()
   private readonly receive: (from: number, message: PeerMessage) => void
   private nextId = 1
 

@@ -78,7 +78,8 @@ export class Predictor {
     const waiting = this.waiting
     this.waiting = []
     const results: Predictions[] = waiting.map(() => ({}))
-    for (const name of new Set(waiting.flatMap((w) => w.models))) this.scoreModel(name, waiting, results)
+    for (const name of new Set(waiting.flatMap((w) => w.models)))
+      this.scoreModel(name, waiting, results)
     waiting.forEach((w, i) => w.done(results[i]))
   }
 

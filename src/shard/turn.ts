@@ -113,7 +113,12 @@ export class Turn {
   }
 
   /** Journals a record that this shard makes itself (timer, forward, …); returns its sequence. */
-  appendOwn(kind: number, key: ProfileKey, text: { name: string; message: string }, time: number): number {
+  appendOwn(
+    kind: number,
+    key: ProfileKey,
+    text: { name: string; message: string },
+    time: number,
+  ): number {
     this.ownCursor.over(this.ownRecord(kind, key, text, time)).at(0)
     this.append(this.ownCursor)
     return this.nextSequence - 1
@@ -228,7 +233,9 @@ export class Turn {
     if (predict === null || predict.record !== place.record || row < 0) return
     const { predictor, shard, profiles } = this.parts
     const position = `${shard}:${profiles.lastSequence(row)}`
-    predictor.enqueue(row, predict.models, position, (predictions) => place.batch.score(predictions))
+    predictor.enqueue(row, predict.models, position, (predictions) =>
+      place.batch.score(predictions),
+    )
   }
 }
 

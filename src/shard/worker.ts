@@ -49,7 +49,10 @@ export class ShardWorker {
     this.thread.on('message', (messages: FromShard[]) => this.receive(messages))
     this.thread.on('error', (error) => this.end(toErrorValue(error)))
     this.thread.on('exit', (code) =>
-      this.end({ code: 'ERR_SHARD_EXIT', message: `the thread of shard ${shard} ended with ${code}` }),
+      this.end({
+        code: 'ERR_SHARD_EXIT',
+        message: `the thread of shard ${shard} ended with ${code}`,
+      }),
     )
   }
 

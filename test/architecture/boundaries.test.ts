@@ -51,8 +51,10 @@ describe('import boundaries', () => {
       // machine-xstate turns a definition into a real XState machine for drawing and for the proof.
       const packages = importsOf(file).filter((target) => !target.startsWith('.'))
       const allowed = file.endsWith('machine-xstate.ts') ? ['xstate'] : []
-      for (const name of packages) if (!allowed.includes(name)) found.push(`${file} imports ${name}`)
-      if (/Date\.now\(|Math\.random\(|performance\.now\(/.test(text)) found.push(`${file} has a clock`)
+      for (const name of packages)
+        if (!allowed.includes(name)) found.push(`${file} imports ${name}`)
+      if (/Date\.now\(|Math\.random\(|performance\.now\(/.test(text))
+        found.push(`${file} has a clock`)
     }
     expect(found).toEqual([])
   })

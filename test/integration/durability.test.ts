@@ -50,7 +50,15 @@ function sendUntilItBreaks(address: string, firstMessage: number): Sender {
       const user = message % USERS
       users.push(user)
       sent[user]++
-      events.push(JSON.stringify({ type: 'track', userId: `u${user}`, messageId: `m${message++}`, event: 'Product Viewed', properties: { price: 10 } }))
+      events.push(
+        JSON.stringify({
+          type: 'track',
+          userId: `u${user}`,
+          messageId: `m${message++}`,
+          event: 'Product Viewed',
+          properties: { price: 10 },
+        }),
+      )
     }
     inFlight.push({ users, events })
     socket.send(`{"batch":[${events.join(',')}]}`)
@@ -88,31 +96,34 @@ async function viewsOf(limn: RunningLimn): Promise<number[]> {
 }
 
 describe('kill -9 during ingest', () => {
-  test.each([300, 700, 1100])('after %i ms: every acknowledged event is there, none twice', async (ms) => {
-    const dataDir = directory()
-    // Frequent checkpoints, so that a kill may fall into one.
-    const env = { LIMN_CHECKPOINT_INTERVAL_SECONDS: '1' }
-    const limn = await start(dataDir, env)
-    const sender = sendUntilItBreaks(limn.address, 0)
-    await new Promise((resolve) => setTimeout(resolve, ms))
-    await limn.kill()
-    await sender.closed
+  test.each([300, 700, 1100])(
+    'after %i ms: every acknowledged event is there, none twice',
+    async (ms) => {
+      const dataDir = directory()
+      // Frequent checkpoints, so that a kill may fall into one.
+      const env = { LIMN_CHECKPOINT_INTERVAL_SECONDS: '1' }
+      const limn = await start(dataDir, env)
+      const sender = sendUntilItBreaks(limn.address, 0)
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      await limn.kill()
+      await sender.closed
 
-    const again = await start(dataDir, env)
-    const views = await viewsOf(again)
-    for (let user = 0; user < USERS; user++) {
-      expect(views[user], `u${user}`).toBeGreaterThanOrEqual(sender.acknowledged[user])
-      expect(views[user], `u${user}`).toBeLessThanOrEqual(sender.sent[user])
-    }
-    expect(sender.acknowledged.reduce((a, b) => a + b)).toBeGreaterThan(0)
+      const again = await start(dataDir, env)
+      const views = await viewsOf(again)
+      for (let user = 0; user < USERS; user++) {
+        expect(views[user], `u${user}`).toBeGreaterThanOrEqual(sender.acknowledged[user])
+        expect(views[user], `u${user}`).toBeLessThanOrEqual(sender.sent[user])
+      }
+      expect(sender.acknowledged.reduce((a, b) => a + b)).toBeGreaterThan(0)
 
-    // What was not acknowledged is sent again; message ids make that harmless.
-    for (const events of sender.unacknowledged) {
-      const { status } = await again.post('/v1/batch', `{"batch":[${events.join(',')}]}`)
-      expect(status).toBe(200)
-    }
-    expect(await viewsOf(again)).toEqual(sender.sent)
-  })
+      // What was not acknowledged is sent again; message ids make that harmless.
+      for (const events of sender.unacknowledged) {
+        const { status } = await again.post('/v1/batch', `{"batch":[${events.join(',')}]}`)
+        expect(status).toBe(200)
+      }
+      expect(await viewsOf(again)).toEqual(sender.sent)
+    },
+  )
 })
 
 test('SIGTERM drains, exits with 0, and the next start needs no replay', async () => {
@@ -137,14 +148,21 @@ test('a second server on the same data is refused', async () => {
 test('another shard count is refused with the count to set', async () => {
   const dataDir = directory()
   await (await start(dataDir)).stop()
-  await expect(startLimn(dataDir, { LIMN_STORAGE_SHARDS: '3' })).rejects.toThrow('ERR_STORAGE_SHARD_COUNT')
+  await expect(startLimn(dataDir, { LIMN_STORAGE_SHARDS: '3' })).rejects.toThrow(
+    'ERR_STORAGE_SHARD_COUNT',
+  )
 })
 
 test('damage is found at the start and named', async () => {
   const dataDir = directory()
   const limn = await start(dataDir)
   const events = Array.from({ length: 200 }, (_, i) => {
-    return { type: 'track', userId: `u${i}`, event: 'Order Completed', properties: { order_id: `marker-${i}`, revenue: 1 } }
+    return {
+      type: 'track',
+      userId: `u${i}`,
+      event: 'Order Completed',
+      properties: { order_id: `marker-${i}`, revenue: 1 },
+    }
   })
   await limn.post('/v1/batch', { batch: events })
   await limn.stop()
@@ -152,7 +170,8 @@ test('damage is found at the start and named', async () => {
   const bytes = readFileSync(path)
   const at = bytes.indexOf('marker-')
   expect(at).toBeGreaterThan(0)
-  for (let found = at; found >= 0; found = bytes.indexOf('marker-', found + 1)) bytes.write('DAMAGED', found)
+  for (let found = at; found >= 0; found = bytes.indexOf('marker-', found + 1))
+    bytes.write('DAMAGED', found)
   writeFileSync(path, bytes)
   await expect(startLimn(dataDir)).rejects.toThrow(/ERR_STORAGE_CORRUPT.*shard 0, journal block 0/s)
 })

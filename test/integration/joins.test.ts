@@ -17,7 +17,10 @@ afterAll(async () => {
 let message = 0
 
 async function send(type: string, fields: Record<string, unknown>): Promise<string> {
-  const { status, headers } = await limn.post(`/v1/${type}`, { messageId: `join-${message++}`, ...fields })
+  const { status, headers } = await limn.post(`/v1/${type}`, {
+    messageId: `join-${message++}`,
+    ...fields,
+  })
   expect(status).toBe(200)
   return headers.get('limn-position') ?? ''
 }
@@ -40,7 +43,14 @@ describe('an anonymous shopper who logs in keeps the history', () => {
     await send('identify', { anonymousId, userId, traits: { name: 'M' } })
     await send('track', { userId, event: 'Order Completed', properties: { revenue: 7 } })
     const traits = await traitsOf(userId)
-    expect(traits).toMatchObject({ events: 7, views_24h: 2, cart_adds_24h: 1, orders: 2, spend: 12, sessions: 1 })
+    expect(traits).toMatchObject({
+      events: 7,
+      views_24h: 2,
+      cart_adds_24h: 1,
+      orders: 2,
+      spend: 12,
+      sessions: 1,
+    })
     expect(await traitsOf(`anonymous:${anonymousId}`)).toMatchObject({ events: 7 })
     const { body } = await limn.get(`/v1/profiles/${userId}/events?limit=50`)
     expect(body.events).toHaveLength(7)
@@ -64,16 +74,27 @@ test('alias chains and circles', async () => {
   expect(await traitsOf('c')).toMatchObject({ views_24h: 2, events: 4 })
   await send('alias', { userId: 'a', previousId: 'c' })
   await send('track', { userId: 'b', event: 'Product Viewed' })
-  for (const id of ['a', 'b', 'c']) expect(await traitsOf(id)).toMatchObject({ views_24h: 3, events: 6 })
+  for (const id of ['a', 'b', 'c'])
+    expect(await traitsOf(id)).toMatchObject({ views_24h: 3, events: 6 })
 })
 
 test('a join survives kill -9 and is not done twice', async () => {
   const own = temporaryDirectory()
   let server = await startLimn(own.path)
   const ids = Array.from({ length: 30 }, (_, i) => i)
-  const events = ids.map((i) => ({ type: 'track', anonymousId: `v${i}`, messageId: `v${i}`, event: 'Product Viewed' }))
+  const events = ids.map((i) => ({
+    type: 'track',
+    anonymousId: `v${i}`,
+    messageId: `v${i}`,
+    event: 'Product Viewed',
+  }))
   await server.post('/v1/batch', { batch: events })
-  const joins = ids.map((i) => ({ type: 'identify', anonymousId: `v${i}`, userId: `m${i}`, messageId: `j${i}` }))
+  const joins = ids.map((i) => ({
+    type: 'identify',
+    anonymousId: `v${i}`,
+    userId: `m${i}`,
+    messageId: `j${i}`,
+  }))
   const answered = server.post('/v1/batch', { batch: joins }).catch(() => null)
   await new Promise((resolve) => setTimeout(resolve, 3))
   await server.kill()

@@ -33,7 +33,12 @@ test('@segment/analytics-node: track, identify, page, group, alias', async () =>
   analytics.track({ anonymousId, event: 'Product Viewed', properties: view })
   analytics.identify({ anonymousId, userId: 'segment-user', traits: { name: 'Ada', plan: 'gold' } })
   await analytics.flush()
-  const order = { order_id: 'o1', revenue: 80, currency: 'EUR', products: [{ product_id: 'p1', quantity: 1, price: 80 }] }
+  const order = {
+    order_id: 'o1',
+    revenue: 80,
+    currency: 'EUR',
+    products: [{ product_id: 'p1', quantity: 1, price: 80 }],
+  }
   analytics.track({ userId: 'segment-user', event: 'Order Completed', properties: order })
   analytics.group({ userId: 'segment-user', groupId: 'household-7' })
   await analytics.flush()
@@ -52,16 +57,26 @@ test('@segment/analytics-node: track, identify, page, group, alias', async () =>
 })
 
 test('@rudderstack/rudder-sdk-node: track, identify, page, group, alias (gzip)', async () => {
-  const client = new RudderAnalytics(KEYS.write, { dataPlaneUrl: limn.address, gzip: true, flushInterval: 50 })
+  const client = new RudderAnalytics(KEYS.write, {
+    dataPlaneUrl: limn.address,
+    gzip: true,
+    flushInterval: 50,
+  })
   client.identify({ userId: 'rudder-user', traits: { city: 'Bern' } })
   client.page({ userId: 'rudder-user', name: 'Pricing' })
-  client.track({ userId: 'rudder-user', event: 'Product Added', properties: { product_id: 'p2', price: 12.5, quantity: 2 } })
+  client.track({
+    userId: 'rudder-user',
+    event: 'Product Added',
+    properties: { product_id: 'p2', price: 12.5, quantity: 2 },
+  })
   client.group({ userId: 'rudder-user', groupId: 'company-1', traits: { name: 'Company' } })
   await new Promise<void>((resolve) => client.flush(() => resolve()))
   client.alias({ userId: 'rudder-renamed', previousId: 'rudder-user' })
   await new Promise<void>((resolve) => client.flush(() => resolve()))
 
-  await expect.poll(() => limn.get('/v1/profiles/rudder-renamed').then((r) => r.status), { timeout: 10_000 }).toBe(200)
+  await expect
+    .poll(() => limn.get('/v1/profiles/rudder-renamed').then((r) => r.status), { timeout: 10_000 })
+    .toBe(200)
   const traits = await traitsOf('rudder-renamed')
   expect(traits).toMatchObject({ cart_adds_24h: 1 })
   const { body } = await limn.get('/v1/profiles/rudder-renamed')

@@ -18,7 +18,10 @@ export interface RunningLimn {
   readonly child: ChildProcess
   readonly output: () => string
   get(path: string): Promise<{ status: number; body: Record<string, unknown> }>
-  post(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>
+  post(
+    path: string,
+    body: unknown,
+  ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
   kill(): Promise<void>
@@ -30,7 +33,10 @@ export function temporaryDirectory(): { path: string; remove(): void } {
 }
 
 /** Starts `limn serve` as a child process on a free port and waits until it is ready. */
-export async function startLimn(dataDir: string, env: Record<string, string> = {}): Promise<RunningLimn> {
+export async function startLimn(
+  dataDir: string,
+  env: Record<string, string> = {},
+): Promise<RunningLimn> {
   const child = spawn(process.execPath, [LIMN, 'serve', '--data', dataDir, '--port', '0'], {
     env: {
       ...process.env,
