@@ -9,17 +9,35 @@ function read(text: string, columns: number, delimiter: Delimiter = ',') {
 }
 
 test.each([
-  [',', 'a,b\nc,', [['a', 'b'], ['c', '']]],
+  [
+    ',',
+    'a,b\nc,',
+    [
+      ['a', 'b'],
+      ['c', ''],
+    ],
+  ],
   [';', 'a,b;c', [['a,b', 'c']]],
   ['tab', 'a b\tc', [['a b', 'c']]],
-  ['spaces', '  a   b \n\n "c d"', [['a', 'b'], ['"c', 'd"']]],
+  [
+    'spaces',
+    '  a   b \n\n "c d"',
+    [
+      ['a', 'b'],
+      ['"c', 'd"'],
+    ],
+  ],
 ] as const)('delimiter %s', (delimiter, text, records) => {
   expect(read(text, 2, delimiter)).toEqual(records)
 })
 
 test('quoted cells hold delimiters, quotes and line ends', () => {
   const text = '"a,1","say ""x"""\n"two\nlines",b\nc,d'
-  expect(read(text, 2)).toEqual([['a,1', 'say "x"'], ['two\nlines', 'b'], ['c', 'd']])
+  expect(read(text, 2)).toEqual([
+    ['a,1', 'say "x"'],
+    ['two\nlines', 'b'],
+    ['c', 'd'],
+  ])
 })
 
 test('a stray quote costs its own line alone', () => {

@@ -149,7 +149,10 @@ events:
     properties: { kind: { lookup: '{kind}', values: { v: view } }, none: '', n: { value: n } }
 `,
   )
-  const file = write('clicks.csv', '\ufeffkind;session ID;click no\r\nv;2;1\r\nv;1;2\r\nv;1;1\r\nx;1;1\r\n')
+  const file = write(
+    'clicks.csv',
+    '\ufeffkind;session ID;click no\r\nv;2;1\r\nv;1;2\r\nv;1;1\r\nx;1;1\r\n',
+  )
   const { messages, skipped } = await read(file, map)
   expect(skipped).toBe(1)
   expect(messages.map(({ timestamp, properties }) => [timestamp, properties])).toEqual([
@@ -164,8 +167,16 @@ test.each([
   ['events: [', 'ERR_MAP_INVALID', /map\.yaml:\d+:\d+: /],
   ['colums: [a]', 'ERR_MAP_INVALID', /map\.yaml:1:1: colums: .*did you mean "columns"/],
   [`${ORDERS}extra: 1`, 'ERR_MAP_INVALID', /map\.yaml:\d+:1: extra/],
-  [ORDERS.replace('quantity * price', 'quantty * price'), 'ERR_MAP_INVALID', /:\d+:\d+: .*did you mean "quantity"/],
-  [ORDERS.replace('{customer}', '{custmer}'), 'ERR_MAP_INVALID', /:3:7: user: .*did you mean "customer"/],
+  [
+    ORDERS.replace('quantity * price', 'quantty * price'),
+    'ERR_MAP_INVALID',
+    /:\d+:\d+: .*did you mean "quantity"/,
+  ],
+  [
+    ORDERS.replace('{customer}', '{custmer}'),
+    'ERR_MAP_INVALID',
+    /:3:7: user: .*did you mean "customer"/,
+  ],
   [ORDERS.replace('YYYY-MM-DD HH:mm', 'YY-DD'), 'ERR_MAP_INVALID', /:4:\d+: timestamp\.format/],
   [ORDERS.replace('+01:00', 'Paris'), 'ERR_MAP_INVALID', /:4:\d+: timestamp\.timezone/],
   [ORDERS.replace("user: 'c-{customer}'", ''), 'ERR_MAP_INVALID', /missing "user" or "anonymous"/],
@@ -187,6 +198,9 @@ test('a map that is not there', () => {
   )
 })
 
-test.each(['online-retail', 'cdnow', 'eshop-2008', 'retailrocket'])('config/maps/%s.yaml', (name) => {
-  expect(loadMap(join('config/maps', `${name}.yaml`)).rules.length).toBeGreaterThan(0)
-})
+test.each(['online-retail', 'cdnow', 'eshop-2008', 'retailrocket'])(
+  'config/maps/%s.yaml',
+  (name) => {
+    expect(loadMap(join('config/maps', `${name}.yaml`)).rules.length).toBeGreaterThan(0)
+  },
+)

@@ -21,12 +21,21 @@ test.each([
   expect(Number.isNaN(time) ? null : new Date(time).toISOString()).toBe(expected)
 })
 
-test.each(['YYYY', 'YYYY-MM', 'YYYY-MM-DD-MM', 'YY-MM-DD', 'seconds'])('%s is no format', (format) => {
-  expect(compileTime(format, 0)).toBeNull()
-})
+test.each(['YYYY', 'YYYY-MM', 'YYYY-MM-DD-MM', 'YY-MM-DD', 'seconds'])(
+  '%s is no format',
+  (format) => {
+    expect(compileTime(format, 0)).toBeNull()
+  },
+)
 
 test('zones are offsets from UTC', () => {
-  expect(['UTC', '+01:00', '-05:30', 'CET', '+99:00'].map(parseZone)).toEqual([0, 60, -330, null, null])
+  expect(['UTC', '+01:00', '-05:30', 'CET', '+99:00'].map(parseZone)).toEqual([
+    0,
+    60,
+    -330,
+    null,
+    null,
+  ])
   expect(compileTime('iso', 60)?.('2010-01-02T01:00:00Z')).toBe(Date.UTC(2010, 0, 2, 1))
   expect(compileTime('iso', 60)?.('2010-01-02T01:00')).toBe(Date.UTC(2010, 0, 2))
 })
