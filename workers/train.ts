@@ -12,11 +12,11 @@ import type {
 } from '../src/model/trainer.ts'
 import { journalSource } from '../src/shard/journal-source.ts'
 
-type Progress = (progress: TrainProgress) => void
-type Task = TrainerTask & { readonly port: MessagePort }
-
+type Progress = (at: TrainProgress) => void
 /** A piscina task: trains or evaluates a model on the journal of a data directory. */
-export default function run(task: Task): Promise<TaskOutcome<unknown>> {
+export default function run(
+  task: TrainerTask & { port: MessagePort },
+): Promise<TaskOutcome<unknown>> {
   const progress: Progress = (at) => task.port.postMessage(at)
   return settle<unknown>(() =>
     task.kind === 'train' ? train(task.request, progress) : evaluate(task.request, progress),
@@ -33,10 +33,8 @@ async function train(request: TrainRequest, progress: Progress): Promise<unknown
 }
 
 async function evaluate(request: EvaluateRequest, progress: Progress): Promise<unknown> {
-  const { featureNames, schemaHash, ...source } = journalSource(request)
-  const registry = new ModelRegistry(request.modelsDir)
-  const directory = registry.directoryOf(request.name, request.version)
-  const model = await loadModelVersion(directory, { featureNames, schemaHash })
-  const options = { definition: request.model, progress }
-  return evaluateModel({ featureNames, schemaHash, ...source }, model, options)
+  const source = journalSource(request)
+  const directory = new ModelRegistry(request.modelsDir).directoryOf(request.name, request.version)
+  const model = await loadModelVersion(directory, source)
+  return evaluateModel(source, model, { definition: request.model, progress })
 }

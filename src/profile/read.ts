@@ -1,7 +1,7 @@
 import { PROFILE_PARTS } from './definition.ts'
 import type { ProfilePart } from './definition.ts'
 import { KEY_KIND } from '../event/record.ts'
-import type { TraitShape } from './compile.ts'
+import type { CompiledDefinition, TraitShape } from './compile.ts'
 import { evaluatorOf } from './evaluator.ts'
 import type { Evaluator } from './evaluator.ts'
 import { idText } from './store.ts'
@@ -25,24 +25,46 @@ export function profileText(
   evaluator.look(row, now)
   const key = store.keyOf(row)
   const head = `"id":${JSON.stringify(idText(key))},"position":"${position}"`
-  if (scope === 'traits') return `{${head},"traits":{${traitsText(evaluator, store, () => true)}}}`
+  if (scope === 'traits') return `{${head},"traits":{${traitsText(evaluator, store, fields(store.compiled).all)}}}`
   if (scope === 'segments') return `{${head},"segments":${segmentsText(store, row)}}`
   if (scope === 'machines') return `{${head},"machines":${machinesText(store, row)}}`
   const { columns } = store.compiled
   const kind = key.kind === KEY_KIND.anonymous ? 'anonymous' : 'user'
   const first = timeText(store.page.f64[store.o8 + columns.firstSeen.index])
-  const last = timeText(store.clock(row))
+  // The clock also moves when something falls due, so it is no sign of life.
+  const seen = store.page.f64[store.o8 + columns.sessionLast.index]
+  const last = timeText(seen > 0 ? seen : store.clock(row))
   const parts = PROFILE_PARTS.map((part) => `"${part}":{${partText(evaluator, store, row, part)}}`)
   return `{${head},"kind":"${kind}","firstSeenAt":${first},"lastSeenAt":${last},${parts.join(',')},"machines":${machinesText(store, row)},"segments":${segmentsText(store, row)},"links":${linksText(store, row)}}`
 }
 
-function partText(
-  evaluator: Evaluator,
-  store: ProfileStore,
-  row: number,
-  part: ProfilePart,
-): string {
-  const own = traitsText(evaluator, store, (shape) => shape.definition.part === part)
+/** A trait's place in the text: its quoted name, and how it is read. */
+interface Field {
+  readonly name: string
+  readonly shape: TraitShape
+}
+
+interface Fields {
+  readonly all: readonly Field[]
+  readonly ofPart: ReadonlyMap<ProfilePart, readonly Field[]>
+}
+
+const fieldsOf = new WeakMap<CompiledDefinition, Fields>()
+
+function fields(compiled: CompiledDefinition): Fields {
+  const known = fieldsOf.get(compiled)
+  if (known !== undefined) return known
+  const all = compiled.traits.map((shape) => ({ name: `"${shape.name}":`, shape }))
+  const ofPart = new Map(
+    PROFILE_PARTS.map((part) => [part, all.filter((f) => f.shape.definition.part === part)]),
+  )
+  const made = { all, ofPart }
+  fieldsOf.set(compiled, made)
+  return made
+}
+
+function partText(evaluator: Evaluator, store: ProfileStore, row: number, part: ProfilePart): string {
+  const own = traitsText(evaluator, store, fields(store.compiled).ofPart.get(part) ?? [])
   const side = store.sideOf(row)
   let extra = ''
   if (part === 'attributes' && side?.attributes !== undefined) {
@@ -53,15 +75,13 @@ function partText(
   return own === '' || extra === '' ? own + extra : `${own},${extra}`
 }
 
-function traitsText(
-  evaluator: Evaluator,
-  store: ProfileStore,
-  takes: (shape: TraitShape) => boolean,
-): string {
+function traitsText(evaluator: Evaluator, store: ProfileStore, taken: readonly Field[]): string {
   let text = ''
-  for (const shape of store.compiled.traits) {
-    if (!takes(shape)) continue
-    text += `${text === '' ? '' : ','}"${shape.name}":${valueText(evaluator, store, shape)}`
+  for (let i = 0; i < taken.length; i++) {
+    const { name, shape } = taken[i]
+    if (i > 0) text += ','
+    text += name
+    text += valueText(evaluator, store, shape)
   }
   return text
 }

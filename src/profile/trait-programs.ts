@@ -42,16 +42,6 @@ function bucketFor(context: Context, group: RingGroup): number {
   return bucket > head - group.buckets && bucket <= head ? bucket % group.buckets : -1
 }
 
-/** Calls `visit` with the place of each bucket that the window covers now, in the ring's own units. */
-function eachBucket(context: Context, group: RingGroup, visit: (bucket: number) => void): void {
-  const { store, now } = context
-  const head = store.page.u32[store.o4 + group.head.index]
-  const oldest = Math.floor(now / group.resolutionMs) - group.buckets + 1
-  for (let bucket = Math.max(oldest, head - group.buckets + 1); bucket <= head; bucket++) {
-    visit(bucket % group.buckets)
-  }
-}
-
 /** Compiles what an event does to a trait. `resolve` finds names in `where` and `value`. */
 export function compileUpdate(shape: TraitShape, context: Context, resolve: Resolve): Update {
   const { op, where } = shape.definition
@@ -97,7 +87,7 @@ function valueUpdate(shape: TraitShape, context: Context, resolve: Resolve): Upd
     const quantity = value === 'products.quantity'
     const visit = (price: number, count: number): void => {
       const number = quantity ? count : price
-      if (!Number.isNaN(number)) take(number)
+      if (Number.isFinite(number)) take(number)
     }
     return () => {
       if (!context.silent && context.signal === null) context.cursor.eachProduct(visit)
@@ -106,7 +96,7 @@ function valueUpdate(shape: TraitShape, context: Context, resolve: Resolve): Upd
   const read = numberOf(value, context, resolve)
   return () => {
     const number = read()
-    if (!Number.isNaN(number)) take(number)
+    if (Number.isFinite(number)) take(number)
   }
 }
 
@@ -229,7 +219,11 @@ function textUpdate(shape: TraitShape, value: string, context: Context, resolve:
     }
   }
   const field = STRING_FIELD_INDEX.get(value)
-  if (field !== undefined) return () => takeField(context.cursor, field, take)
+  if (field !== undefined) {
+    return () => {
+      if (!context.silent && context.signal === null) takeField(context.cursor, field, take)
+    }
+  }
   const evaluate = compileExpression(parseExpression(value), resolve)
   return () => {
     const result = evaluate()
@@ -245,7 +239,9 @@ const encoder = new TextEncoder()
 
 function takeField(cursor: RecordCursor, field: number, take: TakeBytes): void {
   const start = cursor.stringStart(field)
-  if (start >= 0) take(cursor.bytes, start, cursor.stringEnd(field))
+  if (start < 0) return
+  const end = cursor.stringEnd(field)
+  if (end > start) take(cursor.bytes, start, end)
 }
 
 function takeText(shape: TraitShape, context: Context): TakeBytes {
@@ -389,41 +385,70 @@ export function compileReader(shape: TraitShape, context: Context): NumberReader
   return () => store.page.f64[store.o8 + at]
 }
 
+/** Reads a window: sums, or compares, the buckets that it covers now. */
 function ringReader(shape: TraitShape, group: RingGroup, context: Context): NumberReader {
-  const { store } = context
   const { op } = shape.definition
-  const { countRing, valueRing } = shape
-  let sum = 0
+  if (op === 'count') return () => ringCount(shape, group, context)
+  if (op === 'sum') return () => ringSum(shape, group, context)
+  if (op === 'mean') {
+    return () => ringSum(shape, group, context) / ringCount(shape, group, context)
+  }
+  return () => ringExtreme(shape, group, context, op === 'min')
+}
+
+/** The oldest bucket that the window covers now and that has not been overwritten. */
+function oldestBucket(group: RingGroup, head: number, now: number): number {
+  const { buckets, resolutionMs } = group
+  return Math.max(Math.floor(now / resolutionMs), head) - buckets + 1
+}
+
+function ringCount(shape: TraitShape, group: RingGroup, context: Context): number {
+  const { page, o2, o4 } = context.store
+  const { buckets, countRings } = group
+  const head = page.u32[o4 + group.head.index]
+  const base = o2 + group.counts.index + shape.countRing
+  let bucket = oldestBucket(group, head, context.now)
+  let place = bucket % buckets
   let count = 0
+  for (; bucket <= head; bucket++) {
+    count += page.u16[base + place * countRings]
+    if (++place === buckets) place = 0
+  }
+  return count
+}
+
+function ringSum(shape: TraitShape, group: RingGroup, context: Context): number {
+  const { page, o4 } = context.store
+  const { buckets, valueRings } = group
+  const head = page.u32[o4 + group.head.index]
+  const base = o4 + group.values.index + shape.valueRing
+  let bucket = oldestBucket(group, head, context.now)
+  let place = bucket % buckets
+  let sum = 0
+  for (; bucket <= head; bucket++) {
+    sum += page.f32[base + place * valueRings]
+    if (++place === buckets) place = 0
+  }
+  return sum
+}
+
+function ringExtreme(
+  shape: TraitShape,
+  group: RingGroup,
+  context: Context,
+  least: boolean,
+): number {
+  const { page, o4 } = context.store
+  const { buckets, valueRings } = group
+  const head = page.u32[o4 + group.head.index]
+  const base = o4 + group.values.index + shape.valueRing
   let extreme = Number.NaN
-  const addCount = (bucket: number): void => {
-    count += store.page.u16[store.o2 + group.counts.index + bucket * group.countRings + countRing]
+  for (let bucket = oldestBucket(group, head, context.now); bucket <= head; bucket++) {
+    const value = page.f32[base + (bucket % buckets) * valueRings]
+    if (Number.isNaN(value)) continue
+    if (Number.isNaN(extreme) || (least ? value < extreme : value > extreme)) extreme = value
   }
-  const cellOf = (bucket: number): number =>
-    store.page.f32[store.o4 + group.values.index + bucket * group.valueRings + valueRing]
-  const addValue = (bucket: number): void => {
-    sum += cellOf(bucket)
-  }
-  const addBoth = (bucket: number): void => {
-    addCount(bucket)
-    addValue(bucket)
-  }
-  const compare = (bucket: number): void => {
-    const value = cellOf(bucket)
-    if (Number.isNaN(value)) return
-    if (Number.isNaN(extreme) || (op === 'min' ? value < extreme : value > extreme)) extreme = value
-  }
-  const visit =
-    op === 'count' ? addCount : op === 'sum' ? addValue : op === 'mean' ? addBoth : compare
-  return () => {
-    sum = 0
-    count = 0
-    extreme = Number.NaN
-    eachBucket(context, group, visit)
-    if (op === 'count') return count
-    if (op === 'sum') return sum
-    return op === 'mean' ? sum / count : extreme
-  }
+  return extreme
 }
 
 /** When the oldest bucket that is not empty leaves the window, ms; Infinity for never. */
