@@ -60,8 +60,9 @@ export class Evaluator {
     this.readers = this.compileReaders()
     const parsed = compiled.segments.map((segment) => parseExpression(segment.when))
     this.segments = parsed.map((when) => compilePredicate(when, this.profileNames))
-    this.ofMachines = indexesOf(parsed, (name) => name.startsWith('machine.'))
-    this.ofAttributes = indexesOf(parsed, (name) => name.startsWith('traits.'))
+    const names = parsed.map((when) => namesBelow(compiled, when))
+    this.ofMachines = indexesOf(names, 'machine.')
+    this.ofAttributes = indexesOf(names, 'traits.')
     const programs = new Programs(compiled, parsed, this)
     this.byType = MESSAGE_TYPES.map((type) =>
       programs.of(type === 'track' ? ['*', 'track'] : ['*', type]),
@@ -282,12 +283,14 @@ export class Evaluator {
 
   private sinceTrigger(shape: TraitShape, seconds: number): Trigger {
     const { store } = this.context
-    const at = columnOf(shape.a)
+    const column = columnOf(shape.a)
     return (after) => {
-      const last = store.page.f64[store.o8 + at]
-      // One past the threshold, so that both > and >= have turned.
-      const due = last + seconds * 1000 + 1
-      return last > 0 && due > after ? due : Number.POSITIVE_INFINITY
+      const last = store.page.f64[store.o8 + column]
+      if (last === 0) return Number.POSITIVE_INFINITY
+      // At the threshold `>=` turns, one past it `>` does.
+      const at = last + seconds * 1000
+      const due = Math.ceil(at) > after ? Math.ceil(at) : Math.floor(at) + 1
+      return due > after ? due : Number.POSITIVE_INFINITY
     }
   }
 
@@ -297,7 +300,7 @@ export class Evaluator {
     const reference = columnOf(shape.b)
     return (after) => {
       const known = store.page.f64[store.o8 + value]
-      if (bound <= 0 || known <= bound) return Number.POSITIVE_INFINITY
+      if (bound === 0 || !(known / bound > 1)) return Number.POSITIVE_INFINITY
       const crossing = shape.halfLifeMs * Math.log2(known / bound)
       const due = Math.ceil(store.page.f64[store.o8 + reference] + crossing) + 1
       return due > after ? due : Number.POSITIVE_INFINITY
@@ -308,8 +311,23 @@ export class Evaluator {
 const TRACK = MESSAGE_TYPES.indexOf('track')
 const SIGNALS = ['Session Started', 'Session Ended'] as const
 
-function indexesOf(segments: readonly Expression[], matches: (name: string) => boolean): number[] {
-  return segments.flatMap((when, i) => ([...references(when).names].some(matches) ? [i] : []))
+function indexesOf(names: readonly ReadonlySet<string>[], prefix: string): number[] {
+  return names.flatMap((set, i) => ([...set].some((name) => name.startsWith(prefix)) ? [i] : []))
+}
+
+/** The names that an expression reads, itself or by way of formulas. */
+function namesBelow(
+  compiled: CompiledDefinition,
+  expression: Expression,
+  found = new Set<string>(),
+): Set<string> {
+  for (const name of references(expression).names) {
+    if (found.has(name)) continue
+    found.add(name)
+    const trait = compiled.definition.traits[name]
+    if (trait?.formula !== undefined) namesBelow(compiled, parseExpression(trait.formula), found)
+  }
+  return found
 }
 
 /** Which traits an event updates and which segments follow from these. */

@@ -94,7 +94,11 @@ export class Fold {
     if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
     const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
     store.page.f64[store.o8 + columns.clock.index] = clock
-    if (store.page.f64[store.o8 + columns.firstSeen.index] === 0) this.start(time)
+    if (store.page.f64[store.o8 + columns.firstSeen.index] === 0) {
+      store.page.f64[store.o8 + columns.firstSeen.index] = time
+    }
+    const first = !bot && !this.isStarted()
+    if (first) this.startMachines(clock)
     if (!bot) this.continueSession(row, time, clock)
     context.cursor = cursor
     context.forget()
@@ -107,9 +111,10 @@ export class Fold {
     for (let i = 0; i < updates.length; i++) updates[i]()
     if (bot) store.page.u32[store.o4 + columns.botEvents.index]++
     if (cursor.type !== TRACK) this.takeIdentity(row, cursor)
-    if (!bot) {
-      this.dispatchRecord(row, cursor)
-      this.evaluateSegments(row, program.segments)
+    if (!bot) this.dispatchRecord(row, cursor)
+    if (this.isStarted()) {
+      if (first) this.evaluateAll(row)
+      else this.evaluateSegments(row, program.segments)
       if (cursor.type === IDENTIFY) this.evaluateSegments(row, this.evaluator.ofAttributes)
       store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
     }
@@ -134,13 +139,18 @@ export class Fold {
     if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
     const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
     store.page.f64[store.o8 + columns.clock.index] = clock
-    store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
+    if (this.isStarted()) store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
   }
 
-  private start(time: number): void {
+  /** Whether a person's event came: a profile with bots' events only is in no state or segment. */
+  private isStarted(): boolean {
+    const { store } = this
+    return store.page.u32[store.o4 + this.compiled.columns.sessionEvents.index] > 0
+  }
+
+  private startMachines(time: number): void {
     const { store } = this
     const { columns, machines } = this.compiled
-    store.page.f64[store.o8 + columns.firstSeen.index] = time
     machines.forEach((machine, i) => {
       store.page.u8[store.o1 + columns.states.index + i] = machine.initial
       store.page.f64[store.o8 + columns.enteredAt.index + i] = time
@@ -210,7 +220,10 @@ export class Fold {
       if (time === clock) store.page.f64[store.o8 + columns.sessionLast.index] = time
       return
     }
-    if (time < clock) return
+    if (time < clock) {
+      if (!this.isStarted()) store.page.u32[store.o4 + columns.sessionEvents.index] = 1
+      return
+    }
     store.page.f64[store.o8 + columns.sessionStart.index] = time
     store.page.f64[store.o8 + columns.sessionLast.index] = time
     store.page.u32[store.o4 + columns.sessionEvents.index] = 1
