@@ -1,64 +1,237 @@
-/** Steps of a session; each but `END` emits the event of the same index in {@link STEP_EVENTS}. */
-export const STEP_EVENTS = [
-  'page',
-  'Products Searched',
-  'Product List Viewed',
-  'Product Viewed',
-  'Product Added',
-  'Cart Viewed',
-  'Checkout Started',
-  'Payment Info Entered',
-  'Order Completed',
-] as const
-export const ORDER_STEP = 8
-const END = 9
+/** Steps of a session; all but `end` emit an event. */
+export const STEP = {
+  home: 0,
+  search: 1,
+  list: 2,
+  filter: 3,
+  promotion: 4,
+  promotionClick: 5,
+  click: 6,
+  view: 7,
+  reviews: 8,
+  wish: 9,
+  share: 10,
+  add: 11,
+  remove: 12,
+  cart: 13,
+  checkout: 14,
+  coupon: 15,
+  payment: 16,
+  order: 17,
+  refund: 18,
+  rating: 19,
+  end: 20,
+} as const
+export const STEP_COUNT = 21
 
-/** Seconds between two steps of a session. */
-export const STEP_SECONDS = 30
+/** Hidden intent of a session. The first {@link OWN_INTENTS} begin by themselves. */
+export const INTENT = {
+  browse: 0,
+  bargain: 1,
+  research: 2,
+  buy: 3,
+  /** Back to a cart left behind in an earlier session. */
+  resume: 4,
+  bot: 5,
+  /** A refund or a rating, days after an order. */
+  aftercare: 6,
+} as const
+export const INTENT_COUNT = 7
+export const OWN_INTENTS = 4
 
-/** Hidden intent of one session, from idle browsing to a planned purchase. */
-export const INTENTS = ['browse', 'research', 'buy'] as const
-
-/** `CHAINS[intent][step]`: probabilities of the next step; the last column ends the session. */
-export const CHAINS: readonly (readonly (readonly number[])[])[] = [
-  chain(0.08, 0.02, 0.25),
-  chain(0.3, 0.2, 0.5),
-  chain(0.55, 0.6, 0.9),
+/** Unit of time within a session, in ms. */
+export const TICK_MS = 5000
+/** A session is over after this many ticks (40 min). */
+export const SESSION_TICKS = 480
+/** A session that ends here leaves a cart behind. */
+export const ABANDONED_FROM: readonly number[] = [
+  STEP.add,
+  STEP.cart,
+  STEP.checkout,
+  STEP.coupon,
+  STEP.payment,
 ]
+/** Chance that a cart left behind brings the shopper back, by the session's intent. */
+export const RESUME_CHANCE: readonly number[] = [0.12, 0.2, 0.35, 0.5, 0, 0, 0]
+/** The way back takes from 1 h to 20 h, in ticks, all equally likely. */
+export const RESUME_TICKS_MIN = 720
+export const RESUME_TICKS_MAX = 14_400
 
-/** `ORDER_CHANCE[intent][step]`: chance that a session now at `step` still ends in an order. */
-export const ORDER_CHANCE: readonly Float64Array[] = CHAINS.map((rows) => orderChance(rows))
+export interface SessionChain {
+  /** `next[step * STEP_COUNT + next]`: chance that `next` follows. Rows sum to 1. */
+  readonly next: Float64Array
+  /** Chance to begin at a step. Sums to 1. */
+  readonly start: Float64Array
+  /** Mean ticks spent on a step; the ticks are uniform from 1 to 2 × mean − 1. */
+  readonly dwell: Uint8Array
+}
 
-function chain(add: number, checkout: number, pay: number): number[][] {
-  const browse = 0.75 - add
+type Row = Partial<Record<keyof typeof STEP, number>>
+
+/** Weights of what tells the intents apart. */
+interface Traits {
+  readonly search: number
+  readonly filter: number
+  readonly promotion: number
+  readonly reviews: number
+  readonly wish: number
+  readonly share: number
+  readonly add: number
+  readonly cart: number
+  readonly checkout: number
+  readonly coupon: number
+  readonly pay: number
+  readonly leave: number
+}
+
+const BROWSE: Traits = {
+  search: 0.08,
+  filter: 0.03,
+  promotion: 0.15,
+  reviews: 0.03,
+  wish: 0.05,
+  share: 0.03,
+  add: 0.02,
+  cart: 0.3,
+  checkout: 0.12,
+  coupon: 0.05,
+  pay: 0.5,
+  leave: 0.2,
+}
+const BARGAIN: Traits = {
+  search: 0.1,
+  filter: 0.25,
+  promotion: 0.6,
+  reviews: 0.05,
+  wish: 0.05,
+  share: 0.02,
+  add: 0.07,
+  cart: 0.4,
+  checkout: 0.25,
+  coupon: 0.8,
+  pay: 0.55,
+  leave: 0.15,
+}
+const RESEARCH: Traits = {
+  search: 0.4,
+  filter: 0.45,
+  promotion: 0.05,
+  reviews: 0.6,
+  wish: 0.1,
+  share: 0.03,
+  add: 0.06,
+  cart: 0.5,
+  checkout: 0.25,
+  coupon: 0.1,
+  pay: 0.7,
+  leave: 0.11,
+}
+const BUY: Traits = {
+  search: 0.65,
+  filter: 0.2,
+  promotion: 0.03,
+  reviews: 0.15,
+  wish: 0.01,
+  share: 0.01,
+  add: 0.55,
+  cart: 0.75,
+  checkout: 0.85,
+  coupon: 0.15,
+  pay: 0.92,
+  leave: 0.05,
+}
+const RESUME: Traits = {
+  search: 0.15,
+  filter: 0.05,
+  promotion: 0.03,
+  reviews: 0.15,
+  wish: 0.01,
+  share: 0.01,
+  add: 0.4,
+  cart: 0.9,
+  checkout: 0.7,
+  coupon: 0.2,
+  pay: 0.85,
+  leave: 0.12,
+}
+const BOT_ROWS: Record<string, Row> = {
+  home: { home: 0.2, list: 0.5, view: 0.3 },
+  list: { list: 0.2, view: 0.78, end: 0.02 },
+  view: { view: 0.7, list: 0.25, home: 0.03, end: 0.02 },
+}
+/** Mean ticks: idlers skim, researchers read, buyers know what they want. */
+const QUICK: Row = { view: 3, list: 2, reviews: 4, checkout: 8, payment: 8, cart: 3 }
+const SLOW: Row = { view: 9, list: 4, filter: 3, reviews: 12, checkout: 7, payment: 7, cart: 5 }
+const DECIDED: Row = { view: 5, list: 3, reviews: 6, checkout: 6, payment: 6, cart: 3 }
+
+/** The chains of all intents, by {@link INTENT}. */
+export function sessionChains(): readonly SessionChain[] {
+  const aftercare = { refund: { end: 1 }, rating: { end: 1 } }
   return [
-    [0.1, 0.2, 0.3, 0.2, 0, 0, 0, 0, 0, 0.2],
-    [0, 0.1, 0.3, 0.45, 0, 0, 0, 0, 0, 0.15],
-    [0.05, 0.05, 0.15, 0.6, 0, 0, 0, 0, 0, 0.15],
-    [0, 0.1 * browse, 0.3 * browse, 0.6 * browse, add, 0, 0, 0, 0, 0.25],
-    [0, 0, 0.2, 0.2, 0, 0.5, 0, 0, 0, 0.1],
-    [0, 0, 0.1, (1 - checkout) * 0.5, 0, 0, checkout, 0, 0, 0.9 - checkout - (1 - checkout) * 0.5],
-    [0, 0, 0, 0, 0, 0, 0, pay, 0, 1 - pay],
-    [0, 0, 0, 0, 0, 0, 0, 0, 0.9, 0.1],
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
-  ].map(normalised)
+    chain(rowsOf(BROWSE), { home: 0.6, list: 0.2, view: 0.2 }, QUICK),
+    chain(rowsOf(BARGAIN), { home: 0.35, promotionClick: 0.5, list: 0.15 }, QUICK),
+    chain(rowsOf(RESEARCH), { home: 0.3, list: 0.2, view: 0.3, search: 0.2 }, SLOW),
+    chain(rowsOf(BUY), { home: 0.45, view: 0.25, search: 0.3 }, DECIDED),
+    chain(rowsOf(RESUME), { cart: 0.6, home: 0.2, view: 0.2 }, DECIDED),
+    chain(BOT_ROWS, { home: 0.4, list: 0.3, view: 0.3 }, {}),
+    chain(aftercare, { refund: 1 }, {}),
+  ]
 }
 
-function normalised(row: number[]): number[] {
-  const kept = row.map((value) => Math.max(0, value))
-  const sum = kept.reduce((total, value) => total + value, 0)
-  return kept.map((value) => value / sum)
-}
-
-/** Absorption probability by value iteration; the step after an order never leads to another. */
-function orderChance(rows: readonly (readonly number[])[]): Float64Array {
-  const chance = new Float64Array(END + 1)
-  for (let sweep = 0; sweep < 500; sweep++) {
-    for (let step = 0; step < ORDER_STEP; step++) {
-      let sum = rows[step][ORDER_STEP]
-      for (let next = 0; next < ORDER_STEP; next++) sum += rows[step][next] * chance[next]
-      chance[step] = sum
-    }
+function rowsOf(t: Traits): Record<string, Row> {
+  const end = t.leave
+  return {
+    home: { search: t.search, list: 0.35, promotion: t.promotion, view: 0.1, end },
+    search: { list: 0.5, click: 0.3, search: 0.1, end: end * 0.6 },
+    list: {
+      filter: t.filter,
+      click: 0.5,
+      list: 0.12,
+      search: t.search * 0.3,
+      promotion: t.promotion * 0.3,
+      end,
+    },
+    filter: { list: 0.2, click: 0.65, filter: 0.1, end: end * 0.5 },
+    promotion: { promotionClick: t.promotion, list: 0.4, end },
+    promotionClick: { list: 0.4, view: 0.5, end: end * 0.5 },
+    click: { view: 1 },
+    view: {
+      reviews: t.reviews,
+      wish: t.wish,
+      share: t.share,
+      add: t.add,
+      list: 0.25,
+      click: 0.15,
+      search: t.search * 0.2,
+      end,
+    },
+    reviews: { add: t.add * 1.5, list: 0.25, click: 0.2, end },
+    wish: { list: 0.5, click: 0.2, end },
+    share: { list: 0.5, click: 0.1, end },
+    add: { cart: t.cart, list: 0.25, click: 0.15, end },
+    remove: { list: 0.5, click: 0.2, end },
+    cart: { checkout: t.checkout, remove: 0.08, list: 0.1, end: (1 - t.checkout) * 0.5 },
+    checkout: { coupon: t.coupon * t.pay, payment: t.pay, cart: 0.03, end: 1 - t.pay },
+    coupon: { payment: t.pay, end: (1 - t.pay) * 0.5 },
+    payment: { order: 0.94, end: 0.06 },
+    order: { end: 1 },
   }
-  return chance
+}
+
+function chain(rows: Record<string, Row>, start: Row, dwell: Row): SessionChain {
+  const next = new Float64Array(STEP_COUNT * STEP_COUNT)
+  for (const [name, step] of Object.entries(STEP)) {
+    next.set(normalised(rows[name] ?? { end: 1 }), step * STEP_COUNT)
+  }
+  const ticks = new Uint8Array(STEP_COUNT).fill(2)
+  for (const [name, step] of Object.entries(STEP))
+    ticks[step] = dwell[name as keyof Row] ?? ticks[step]
+  return { next, start: normalised(start), dwell: ticks }
+}
+
+function normalised(row: Row): Float64Array {
+  const values = new Float64Array(STEP_COUNT)
+  for (const [name, step] of Object.entries(STEP)) values[step] = row[name as keyof Row] ?? 0
+  const sum = values.reduce((total, value) => total + value, 0)
+  return values.map((value) => value / sum)
 }

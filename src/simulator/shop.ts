@@ -1,210 +1,270 @@
+import { createCatalogue } from './catalogue.ts'
+import { DAY, Habits } from './habits.ts'
+import { OrderChance } from './order-chance.ts'
 import { Random } from './random.ts'
 import {
-  CHAINS,
-  INTENTS,
-  ORDER_CHANCE,
-  ORDER_STEP,
-  STEP_EVENTS,
-  STEP_SECONDS,
+  ABANDONED_FROM,
+  INTENT,
+  OWN_INTENTS,
+  RESUME_CHANCE,
+  RESUME_TICKS_MAX,
+  RESUME_TICKS_MIN,
+  SESSION_TICKS,
+  STEP,
+  STEP_COUNT,
+  TICK_MS,
+  sessionChains,
 } from './session-chain.ts'
-
-const HOUR = 3_600_000
-const DAY = 24 * HOUR
-/** Chance that a session starts in an hour of the day, relative to the mean hour (UTC). */
-const HOURLY = Array.from(
-  { length: 24 },
-  (_, hour) => 1 - 0.8 * Math.cos(((hour - 3) / 12) * Math.PI),
-)
-const HOURLY_MAX = Math.max(...HOURLY)
-const CATEGORIES = ['shoes', 'dresses', 'coats', 'bags', 'sports', 'home', 'toys', 'books']
-const BRANDS = ['Alder', 'Birch', 'Cedar', 'Dogwood', 'Elm', 'Fir']
+import { MessageWriter, restDays } from './shop-message.ts'
+import { EXTRA, LOGIN, REST_FACTOR, createSession, createShopper } from './shopper.ts'
+import type { Session, Shopper } from './shopper.ts'
+import { TimeQueue } from './time-queue.ts'
 
 export interface ShopOptions {
   readonly seed: number
+  /** Bots included. */
   readonly shoppers: number
   /** ms since 1970. */
   readonly startTime: number
 }
 
 export interface ShopEvent {
+  /** A Segment message. Parts of it are shared between messages: read only. */
   readonly message: Record<string, unknown>
   /** Chance, given all hidden state, of an order within 24 h after this event. */
   readonly truth: number
+  /** ms since 1970. */
   readonly time: number
+  /** 0 to shoppers − 1. */
   readonly shopper: number
   readonly isOrder: boolean
-}
-
-interface Session {
-  readonly shopper: Shopper
-  readonly intent: number
-  step: number
-  revenue: number
-}
-
-interface Shopper {
-  readonly index: number
-  /** Sessions a day. */
-  readonly rate: number
-  readonly intents: readonly number[]
-  /** Orders a session, over the intents. */
-  readonly orderRate: number
-  readonly category: number
-  readonly budget: number
-  readonly open: Set<Session>
-  identified: boolean
+  readonly isBot: boolean
 }
 
 /**
- * A simulated shop: an endless stream of Segment messages in time order.
+ * A simulated shop: an endless stream of Segment messages in time order, the same for a seed.
  *
- * Session starts are a Poisson process per shopper, modulated by the hour; sessions are independent
- * Markov chains (two of one shopper may overlap). Hence the chance of no order within 24 h is the
- * product over open sessions of (1 - chance) and exp(-orders expected from later sessions).
- * The delay from a session's start to its order (minutes) is left out at the horizon's end.
+ * Sessions of a shopper begin as a Poisson process with an intensity for each hour of the week,
+ * lower while the shopper rests from an order. Each is an independent semi-Markov chain of the
+ * intent it began with; two of one shopper may overlap. One that leaves a cart behind may bring the
+ * shopper back within 1 h to 20 h; an order calls that off. Without an order in between, the
+ * intensity depends on time alone; so the chance of no order within 24 h is the product of
+ * (1 − chance) over the sessions that are open or sure to come, and exp(−expected sessions that will
+ * begin and lead to an order by then). The chances count the time a session takes, the rest's
+ * end within the horizon, and the way back to a cart. The hidden state includes when an open
+ * session's next step comes, but at its own event only the present step; and that a shopper
+ * will return to a cart, but not how that return begins.
+ *
+ * Approximated: the expected number is interpolated linearly between minutes of the week; its
+ * relative error is below 1e-4.
  */
 export class Shop {
   private readonly random: Random
-  private readonly queue = new TimeQueue<Shopper | Session>()
-  private readonly options: ShopOptions
-  private count = 0
+  private readonly chains = sessionChains()
+  private readonly chance = new OrderChance(this.chains)
+  private readonly habits = new Habits(this.chance)
+  private readonly writer: MessageWriter
+  /** Next candidate session of each shopper, at the intensity without rest. */
+  private readonly starts = new TimeQueue<Shopper>()
+  private readonly steps = new TimeQueue<Session>()
 
   constructor(options: ShopOptions) {
-    this.options = options
     this.random = new Random(options.seed)
+    this.writer = new MessageWriter(createCatalogue(), this.random, options.seed)
     for (let index = 0; index < options.shoppers; index++) {
-      const shopper = this.createShopper(index)
-      this.queue.push(this.nextStart(shopper, options.startTime), shopper)
+      const shopper = createShopper(index, this.random)
+      this.starts.push(this.nextStart(shopper, options.startTime), shopper)
     }
   }
 
-  /** The next event; the caller paces. */
+  /** The next event; the caller paces. A shop without shoppers has none: it throws. */
   next(): ShopEvent {
-    const time = this.queue.time
-    const item = this.queue.pop()
-    if ('step' in item) return this.emit(item, time)
-    this.queue.push(this.nextStart(item, time), item)
-    const intent = this.random.choose(item.intents)
-    const session = { shopper: item, intent, step: 0, revenue: 0 }
-    item.open.add(session)
-    return this.emit(session, time)
+    for (;;) {
+      if (this.steps.time <= this.starts.time) {
+        const time = this.steps.time
+        const session = this.steps.pop()
+        if (session === undefined) throw new RangeError('a shop needs at least one shopper')
+        if (!session.cancelled) return this.emit(session, time)
+        continue
+      }
+      const time = this.starts.time
+      const shopper = this.starts.pop()
+      if (shopper === undefined) continue
+      this.starts.push(this.nextStart(shopper, time), shopper)
+      if (time < shopper.restUntil && this.random.next() >= REST_FACTOR) continue
+      return this.emit(this.begin(shopper), time)
+    }
+  }
+
+  private begin(shopper: Shopper): Session {
+    const { random } = this
+    const intent = shopper.isBot ? INTENT.bot : this.drawIntent(shopper)
+    const device = shopper.deviceCount === 1 ? 0 : random.integer(shopper.deviceCount)
+    const session = createSession(shopper, intent, device)
+    const taste = random.next()
+    session.category = shopper.tastes[taste < 0.6 ? 0 : taste < 0.88 ? 1 : 2]
+    session.nextStep = this.draw(this.chains[intent].start, 0)
+    session.chance = this.chance.after(intent, session.nextStep, 0)
+    shopper.open.push(session)
+    return session
+  }
+
+  private drawIntent(shopper: Shopper): number {
+    let left = this.random.next() * shopper.rate
+    for (let intent = 0; intent < OWN_INTENTS - 1; intent++) {
+      left -= shopper.rates[intent]
+      if (left < 0) return intent
+    }
+    return OWN_INTENTS - 1
   }
 
   private emit(session: Session, time: number): ShopEvent {
-    const shopper = session.shopper
-    const step = session.step
-    const isOrder = step === ORDER_STEP
-    const next = this.random.choose(CHAINS[session.intent][step])
-    const truth = this.truth(shopper)
-    const message = this.message(session, time)
-    if (next >= STEP_EVENTS.length) {
-      shopper.open.delete(session)
-    } else {
-      session.step = next
-      this.queue.push(time + STEP_SECONDS * 1000, session)
-    }
-    return { message, truth, time, shopper: shopper.index, isOrder }
+    const { shopper } = session
+    if (session.nextStep < 0) this.resume(session)
+    this.logIn(session)
+    if (session.extras !== 0) return this.emitExtra(session, time)
+    const step = session.nextStep
+    const message = this.writer.step(session, time)
+    const isOrder = step === STEP.order
+    if (isOrder) this.complete(session, time)
+    else session.chance = this.chance.after(session.intent, step, session.nextTick)
+    const truth = this.truth(shopper, time)
+    this.advance(session, time)
+    return { message, truth, time, shopper: shopper.index, isOrder, isBot: shopper.isBot }
   }
 
-  private truth(shopper: Shopper): number {
-    // A whole day holds every hour once, so the intensity over the horizon is the daily rate.
-    let none = Math.exp(-shopper.rate * shopper.orderRate)
-    for (const session of shopper.open) none *= 1 - ORDER_CHANCE[session.intent][session.step]
+  private emitExtra(session: Session, time: number): ShopEvent {
+    const { shopper } = session
+    const extra = session.extras & -session.extras
+    session.extras ^= extra
+    const message = this.writer.extra(session, extra, time)
+    this.steps.push(time, session)
+    const truth = this.truth(shopper, time)
+    return { message, truth, time, shopper: shopper.index, isOrder: false, isBot: shopper.isBot }
+  }
+
+  /** Some log in as they arrive, some only to pay; on each device once. */
+  private logIn(session: Session): void {
+    const { shopper, device } = session
+    const { login } = shopper
+    if (login === LOGIN.never || (shopper.identified & (1 << device)) !== 0) return
+    if (login === LOGIN.atCheckout && session.nextStep !== STEP.checkout) return
+    shopper.identified |= 1 << device
+    session.extras = EXTRA.identify
+    if (shopper.usesAlias) session.extras |= EXTRA.alias
+    if (shopper.joinsGroup) session.extras |= EXTRA.group
+  }
+
+  /** Draws what follows the step just emitted. */
+  private advance(session: Session, time: number): void {
+    const chain = this.chains[session.intent]
+    const step = session.nextStep
+    const next = this.draw(chain.next, step * STEP_COUNT)
+    if (next === STEP.end) {
+      close(session)
+      if (ABANDONED_FROM.includes(step)) this.leaveCart(session, time)
+      return
+    }
+    const ticks = 1 + this.random.integer(2 * chain.dwell[step] - 1)
+    const tick = session.nextTick + ticks
+    if (tick > SESSION_TICKS) return close(session)
+    session.nextStep = next
+    session.nextTick = tick
+    session.chance = next === STEP.order ? 1 : this.chance.after(session.intent, next, tick)
+    this.steps.push(time + ticks * TICK_MS, session)
+  }
+
+  private leaveCart(left: Session, time: number): void {
+    const { random } = this
+    if (random.next() >= RESUME_CHANCE[left.intent]) return
+    const session = createSession(left.shopper, INTENT.resume, left.device)
+    session.category = left.category
+    session.product = left.product
+    session.cart = left.cart
+    session.nextStep = -1
+    session.chance = this.chance.resume
+    left.shopper.open.push(session)
+    const ticks = RESUME_TICKS_MIN + random.integer(RESUME_TICKS_MAX - RESUME_TICKS_MIN + 1)
+    this.steps.push(time + ticks * TICK_MS, session)
+  }
+
+  private resume(session: Session): void {
+    session.nextStep = this.draw(this.chains[INTENT.resume].start, 0)
+    session.chance = this.chance.after(INTENT.resume, session.nextStep, 0)
+  }
+
+  /** What an order changes: no return to carts, a rest, perhaps a refund or a rating later. */
+  private complete(session: Session, time: number): void {
+    const { shopper, order } = session
+    session.chance = 0
+    for (const other of [...shopper.open]) {
+      if (other.nextStep >= 0) continue
+      other.cancelled = true
+      close(other)
+    }
+    if (order === null) return
+    shopper.restUntil = time + restDays(order, shopper.budget) * DAY
+    const draw = this.random.next()
+    if (draw < shopper.refundChance) this.later(session, STEP.refund, time)
+    else if (draw < shopper.refundChance + 0.12) this.later(session, STEP.rating, time)
+  }
+
+  private later(ordered: Session, step: number, time: number): void {
+    const session = createSession(ordered.shopper, INTENT.aftercare, ordered.device)
+    session.nextStep = step
+    session.order = ordered.order
+    this.steps.push(time + Math.round((2 + 12 * this.random.next()) * DAY), session)
+  }
+
+  private truth(shopper: Shopper, time: number): number {
+    if (shopper.isBot) return 0
+    let none = Math.exp(-this.expected(shopper, time))
+    for (const session of shopper.open) none *= 1 - session.chance
     return 1 - none
   }
 
-  private message(session: Session, time: number): Record<string, unknown> {
-    const { shopper, step } = session
-    const name = STEP_EVENTS[step]
-    const price = Math.round(shopper.budget * (0.5 + this.random.next()) * 100) / 100
-    if (step === 4) session.revenue += price
-    if (step === 6) shopper.identified = true
-    const product = this.random.integer(50)
-    const category = CATEGORIES[shopper.category]
-    const revenue = Math.round((session.revenue || price) * 100) / 100
-    const properties: Record<string, unknown> = { category }
-    if (step === 1) properties.query = category
-    if (step === 3 || step === 4) {
-      properties.product_id = `${category}-${product}`
-      properties.brand = BRANDS[product % BRANDS.length]
-      properties.price = price
-      properties.quantity = 1
+  /** Expected sessions that begin after now and have led to an order 24 h from now. */
+  private expected(shopper: Shopper, time: number): number {
+    const { habit, rates, restUntil } = shopper
+    const end = time + DAY
+    const share = time < restUntil ? REST_FACTOR : 1
+    let sum = 0
+    for (let intent = 0; intent < OWN_INTENTS; intent++) {
+      let sessions = share * this.habits.expected(habit, intent, time)
+      if (time < restUntil && restUntil < end) {
+        const rested = this.habits.expectedBefore(habit, intent, end, end - restUntil)
+        sessions += (1 - REST_FACTOR) * rested
+      }
+      sum += rates[intent] * sessions
     }
-    if (isOrderStep(step)) {
-      properties.order_id = `order-${this.count}`
-      properties.revenue = revenue
-      properties.currency = 'EUR'
+    return sum
+  }
+
+  /** Index drawn with these chances, which sum to 1; rounding never draws an impossible one. */
+  private draw(chances: Float64Array, from: number): number {
+    let left = this.random.next()
+    let last = 0
+    for (let i = 0; i < STEP_COUNT; i++) {
+      const chance = chances[from + i]
+      left -= chance
+      if (left < 0) return i
+      if (chance > 0) last = i
     }
-    const track = step > 0
-    return {
-      type: track ? 'track' : 'page',
-      ...(track ? { event: name } : { name: 'Home' }),
-      messageId: `sim-${this.options.seed}-${this.count++}`,
-      anonymousId: `anon-${shopper.index}`,
-      ...(shopper.identified ? { userId: `shopper-${shopper.index}` } : {}),
-      properties,
-      timestamp: new Date(time).toISOString(),
-    }
+    return last
   }
 
   private nextStart(shopper: Shopper, from: number): number {
+    const { habit, rate } = shopper
+    const maximum = this.habits.maximum(habit)
     let time = from
-    do time += this.random.exponential((shopper.rate * HOURLY_MAX) / DAY)
-    while (this.random.next() * HOURLY_MAX > HOURLY[Math.floor(time / HOUR) % 24])
-    return time
-  }
-
-  private createShopper(index: number): Shopper {
-    const random = this.random
-    const buy = 0.6 * random.next() ** 3
-    const research = 0.3 * random.next()
-    const intents = [1 - buy - research, research, buy]
-    const orderRate = INTENTS.reduce((sum, _, i) => sum + intents[i] * ORDER_CHANCE[i][0], 0)
-    const rate = 0.05 + 0.5 * random.next() ** 2
-    const category = random.integer(CATEGORIES.length)
-    const budget = 10 + 90 * random.next()
-    return { index, rate, intents, orderRate, category, budget, open: new Set(), identified: false }
+    do time += this.random.exponential((rate * maximum) / DAY)
+    while (this.random.next() * maximum > this.habits.intensity(habit, time))
+    return Math.ceil(time)
   }
 }
 
-function isOrderStep(step: number): boolean {
-  return step === ORDER_STEP
-}
-
-/** Binary heap by time. */
-class TimeQueue<T> {
-  private readonly heap: { readonly time: number; readonly item: T }[] = []
-
-  get time(): number {
-    return this.heap[0].time
-  }
-
-  push(time: number, item: T): void {
-    const heap = this.heap
-    const entry = { time, item }
-    let at = heap.push(entry) - 1
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (heap[parent].time <= time) break
-      heap[at] = heap[parent]
-      at = parent
-    }
-    heap[at] = entry
-  }
-
-  pop(): T {
-    const heap = this.heap
-    const top = heap[0]
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return top.item
-    let at = 0
-    for (let child = 1; child < heap.length; child = 2 * at + 1) {
-      if (child + 1 < heap.length && heap[child + 1].time < heap[child].time) child++
-      if (heap[child].time >= last.time) break
-      heap[at] = heap[child]
-      at = child
-    }
-    heap[at] = last
-    return top.item
-  }
+function close(session: Session): void {
+  const { open } = session.shopper
+  const at = open.indexOf(session)
+  if (at >= 0) open.splice(at, 1)
 }
