@@ -1,5 +1,5 @@
 import { FIELD_CHARACTERS_MAX, NUMBER_MAX, PRODUCTS_MAX } from './limits.ts'
-import { isCurrency } from './currency.ts'
+import { currencyOf } from './currency.ts'
 import { NUMBER_FIELDS, STRING_FIELDS } from './record.ts'
 import type { NumberField, RecordFields, RecordProduct, StringField } from './record.ts'
 import { eventCodeOf } from './vocabulary.ts'
@@ -12,7 +12,6 @@ export interface Refusal {
   readonly reason: string
 }
 
-const NUMBER_INDEX: ReadonlyMap<string, number> = new Map(NUMBER_FIELDS.map((name, i) => [name, i]))
 /** String fields that properties of the same name fill. */
 const PROPERTY_STRINGS = [
   'product_id',
@@ -38,9 +37,12 @@ const STRING_INDEX = Object.fromEntries(STRING_FIELDS.map((name, i) => [name, i]
   StringField,
   number
 >
-const PROPERTY_INDEX: ReadonlyMap<string, number> = new Map(
-  PROPERTY_STRINGS.map((name) => [name, STRING_INDEX[name]]),
-)
+/** Where a property goes: the index of a number field, or of a string field + STRINGS_AT. */
+const STRINGS_AT = 32
+const PROPERTY_INDEX: ReadonlyMap<string, number> = new Map([
+  ...NUMBER_FIELDS.map((name, i) => [name, i] as const),
+  ...PROPERTY_STRINGS.map((name) => [name, STRINGS_AT + STRING_INDEX[name]] as const),
+])
 /** Fields that must not be below zero. */
 const NOT_NEGATIVE: ReadonlySet<string> = new Set<NumberField>([
   'price',
@@ -49,7 +51,16 @@ const NOT_NEGATIVE: ReadonlySet<string> = new Set<NumberField>([
   'total',
   'subtotal',
   'discount',
+  'tax',
+  'shipping',
 ])
+const PATH = STRING_INDEX.path
+const URL = STRING_INDEX.url
+const REFERRER = STRING_INDEX.referrer
+const REFERRING_DOMAIN = STRING_INDEX.referring_domain
+const REVENUE = NUMBER_FIELDS.indexOf('revenue')
+const TOTAL = NUMBER_FIELDS.indexOf('total')
+const SUBTOTAL = NUMBER_FIELDS.indexOf('subtotal')
 const ORDER_COMPLETED = eventCodeOf('Order Completed')
 
 export function isObject(value: unknown): value is JsonObject {
@@ -57,9 +68,12 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 export function setString(fields: RecordFields, field: StringField, value: unknown): void {
+  put(fields, STRING_INDEX[field], value)
+}
+
+function put(fields: RecordFields, index: number, value: unknown): void {
   if (typeof value === 'number' && Number.isFinite(value)) value = String(value)
   if (typeof value !== 'string' || value === '') return
-  const index = STRING_INDEX[field]
   fields.strings[index] = value.length > FIELD_CHARACTERS_MAX ? cut(value) : value
   fields.stringMask |= 1 << index
 }
@@ -67,24 +81,15 @@ export function setString(fields: RecordFields, field: StringField, value: unkno
 /** Takes the properties that records carry; the first fault ends it. */
 export function takeProperties(fields: RecordFields, properties: JsonObject): Refusal | null {
   for (const name in properties) {
-    const numberIndex = NUMBER_INDEX.get(name)
-    if (numberIndex !== undefined) {
-      const fault = takeNumber(fields, name, numberIndex, properties[name])
-      if (fault !== null) return fault
-      continue
-    }
     const index = PROPERTY_INDEX.get(name)
     if (index === undefined) continue
-    const value = properties[name]
-    if (typeof value === 'string') {
-      if (value === '') continue
-      fields.strings[index] = value.length > FIELD_CHARACTERS_MAX ? cut(value) : value
-      fields.stringMask |= 1 << index
-    } else if (typeof value === 'number') {
-      setString(fields, STRING_FIELDS[index], value)
+    if (index >= STRINGS_AT) put(fields, index - STRINGS_AT, properties[name])
+    else {
+      const fault = takeNumber(fields, name, index, properties[name])
+      if (fault !== null) return fault
     }
   }
-  return takeCurrency(properties.currency) ?? takeProducts(fields, properties.products)
+  return takeCurrency(fields, properties.currency) ?? takeProducts(fields, properties.products)
 }
 
 function takeNumber(fields: RecordFields, name: string, index: number, value: unknown): Refusal | null {
@@ -116,9 +121,16 @@ function badNumber(name: string, value: unknown): Refusal {
   return { code: 'ERR_EVENT_NUMBER', reason }
 }
 
-function takeCurrency(value: unknown): Refusal | null {
+/** Puts the currency down in upper case. */
+function takeCurrency(fields: RecordFields, value: unknown): Refusal | null {
   if (value === undefined || value === null || value === '') return null
-  if (typeof value === 'string' && isCurrency(value)) return null
+  const currency = typeof value === 'string' ? currencyOf(value) : ''
+  if (currency === '') return badCurrency(value)
+  fields.strings[STRING_INDEX.currency] = currency
+  return null
+}
+
+function badCurrency(value: unknown): Refusal {
   const found = JSON.stringify(value).slice(0, 60)
   return { code: 'ERR_EVENT_CURRENCY', reason: `currency ${found} is not an ISO 4217 code` }
 }
@@ -149,8 +161,10 @@ function takeProduct(product: JsonObject, index: number): RecordProduct | Refusa
   const quantity = productNumber(product.quantity)
   if (price === null) return badNumber(`products[${index}].price`, product.price)
   if (quantity === null) return badNumber(`products[${index}].quantity`, product.quantity)
-  const fault = takeCurrency(product.currency)
-  if (fault !== null) return fault
+  const { currency } = product
+  if (currency !== undefined && currency !== null && currency !== '') {
+    if (typeof currency !== 'string' || currencyOf(currency) === '') return badCurrency(currency)
+  }
   return {
     price,
     quantity,
@@ -178,10 +192,9 @@ function textOf(value: unknown): string {
  * price × quantity over its products.
  */
 export function fillRevenue(fields: RecordFields): void {
-  const revenue = numberIndex('revenue')
+  const revenue = REVENUE
   if (fields.eventCode !== ORDER_COMPLETED || (fields.numberMask & (1 << revenue)) !== 0) return
-  for (const name of ['total', 'subtotal'] as const) {
-    const index = numberIndex(name)
+  for (const index of [TOTAL, SUBTOTAL]) {
     if ((fields.numberMask & (1 << index)) === 0) continue
     return setNumber(fields, revenue, fields.numbers[index])
   }
@@ -197,35 +210,29 @@ function setNumber(fields: RecordFields, index: number, value: number): void {
   fields.numberMask |= 1 << index
 }
 
-function numberIndex(name: NumberField): number {
-  return NUMBER_FIELDS.indexOf(name)
-}
-
 /** What the context says about page, campaign, device and place. */
 export function takeContext(fields: RecordFields, context: JsonObject): void {
   const { page, campaign, device, os, location, locale } = context
   if (isObject(page)) {
-    if (!has(fields, 'path')) setString(fields, 'path', page.path)
-    if (!has(fields, 'url')) setString(fields, 'url', page.url)
-    if (!has(fields, 'referrer')) setString(fields, 'referrer', page.referrer)
-    setString(fields, 'referring_domain', page.referring_domain)
+    // What the event itself says goes before what its page says.
+    const own = fields.stringMask
+    if ((own & (1 << PATH)) === 0) put(fields, PATH, page.path)
+    if ((own & (1 << URL)) === 0) put(fields, URL, page.url)
+    if ((own & (1 << REFERRER)) === 0) put(fields, REFERRER, page.referrer)
+    put(fields, REFERRING_DOMAIN, page.referring_domain)
   }
   if (isObject(campaign)) {
-    setString(fields, 'campaign_source', campaign.source)
-    setString(fields, 'campaign_medium', campaign.medium)
-    setString(fields, 'campaign_name', campaign.name)
+    put(fields, STRING_INDEX.campaign_source, campaign.source)
+    put(fields, STRING_INDEX.campaign_medium, campaign.medium)
+    put(fields, STRING_INDEX.campaign_name, campaign.name)
   }
-  if (isObject(device)) setString(fields, 'device_type', device.type)
-  if (isObject(os)) setString(fields, 'os_name', os.name)
+  if (isObject(device)) put(fields, STRING_INDEX.device_type, device.type)
+  if (isObject(os)) put(fields, STRING_INDEX.os_name, os.name)
   if (isObject(location)) {
-    setString(fields, 'country', location.country)
-    setString(fields, 'city', location.city)
+    put(fields, STRING_INDEX.country, location.country)
+    put(fields, STRING_INDEX.city, location.city)
   }
-  setString(fields, 'locale', locale)
-}
-
-function has(fields: RecordFields, field: StringField): boolean {
-  return (fields.stringMask & (1 << STRING_INDEX[field])) !== 0
+  put(fields, STRING_INDEX.locale, locale)
 }
 
 /** Cuts text without splitting a surrogate pair. */

@@ -10,6 +10,11 @@ export function ingestLimits(settings: IngestLimits): IngestLimits {
   return { eventBytesMax: settings.eventBytesMax, batchEventsMax: settings.batchEventsMax }
 }
 
+/**
+ * Bytes that the outer `context` and `integrations` of one body may become, written into all of its
+ * messages: a small body must not turn into a huge journal entry.
+ */
+export const MERGED_BYTES_MAX = 16_777_216
 /** Deepest nesting of a message. */
 export const JSON_DEPTH_MAX = 32
 /** Characters of userId, anonymousId, groupId, previousId. */

@@ -154,9 +154,17 @@ export interface RecordFields {
   /** Indexed by STRING_FIELDS position. */
   strings: string[]
   products: RecordProduct[]
-  /** The message's JSON, UTF-8. */
+  /** First part of the message's JSON: UTF-8 in `[messageStart, messageEnd)`; may be empty. */
+  messageBytes: Uint8Array
+  messageStart: number
+  messageEnd: number
+  /** The message's JSON, or what of it follows {@link messageBytes}. */
   message: string
+  /** {@link hashKey} of kind and key where the caller has it; 0,0 where the writer makes it. */
+  keyHash: Hash64
 }
+
+const NO_BYTES = new Uint8Array(0)
 
 export function createRecordFields(): RecordFields {
   return {
@@ -175,7 +183,11 @@ export function createRecordFields(): RecordFields {
     stringMask: 0,
     strings: STRING_FIELDS.map(() => ''),
     products: [],
+    messageBytes: NO_BYTES,
+    messageStart: 0,
+    messageEnd: 0,
     message: '',
+    keyHash: { low: 0, high: 0 },
   }
 }
 
@@ -222,12 +234,29 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const MESSAGE_ID_SEED = 7
 
+/** Longest text that is worth to handle character by character instead of through an encoder. */
+const SHORT_CHARACTERS = 96
+
 /** Hash of a key of the given kind, as records carry it. */
 export function hashKey(kind: KeyKind, key: string): Hash64 {
-  const bytes = encoder.encode(key)
   const out = { low: 0, high: 0 }
-  hashBytes(bytes, 0, bytes.length, kind, out)
+  hashKeyInto(kind, key, out)
   return out
+}
+
+const shortKey = new Uint8Array(SHORT_CHARACTERS)
+
+/** {@link hashKey} without an allocation for short ASCII keys. */
+export function hashKeyInto(kind: KeyKind, key: string, out: Hash64): void {
+  const length = key.length
+  let ascii = length <= SHORT_CHARACTERS
+  for (let i = 0; ascii && i < length; i++) {
+    const code = key.charCodeAt(i)
+    shortKey[i] = code
+    ascii = code < 128
+  }
+  const bytes = ascii ? shortKey : encoder.encode(key)
+  hashBytes(bytes, 0, ascii ? length : bytes.length, kind, out)
 }
 
 /**
@@ -277,10 +306,11 @@ export class RecordWriter {
       at = this.writeString(at, product.brand)
     }
     const messageAt = at
-    at = writeUtf8(bytes, at, fields.message)
+    at = copyBytes(bytes, at, fields)
+    if (fields.message !== '') at = writeUtf8(bytes, at, fields.message)
     const messageEnd = at
     const end = (at + 7) & ~7
-    bytes.fill(0, at, end)
+    while (at < end) bytes[at++] = 0
 
     view.setUint32(start, end - start, true)
     bytes[start + 4] = fields.kind
@@ -289,9 +319,13 @@ export class RecordWriter {
     view.setFloat64(start + 8, fields.eventTime, true)
     view.setFloat64(start + 16, fields.arrivalTime, true)
     view.setFloat64(start + 24, -1, true)
-    hashBytes(bytes, keyAt, keyEnd, fields.keyKind, this.hash)
-    view.setUint32(start + 32, this.hash.low, true)
-    view.setUint32(start + 36, this.hash.high, true)
+    let hash = fields.keyHash
+    if (hash.low === 0 && hash.high === 0) {
+      hash = this.hash
+      hashBytes(bytes, keyAt, keyEnd, fields.keyKind, hash)
+    }
+    view.setUint32(start + 32, hash.low, true)
+    view.setUint32(start + 36, hash.high, true)
     if (messageIdEnd > keyEnd) {
       hashBytes(bytes, keyEnd, messageIdEnd, MESSAGE_ID_SEED, this.hash)
       view.setUint32(start + 40, this.hash.low, true)
@@ -386,7 +420,7 @@ export class RecordWriter {
       units += product.productId.length + product.category.length + product.brand.length
       fixed += 22
     }
-    return fixed + units * 3
+    return fixed + units * 3 + (fields.messageEnd - fields.messageStart)
   }
 
   private reserve(byteLength: number): void {
@@ -398,9 +432,16 @@ export class RecordWriter {
   }
 }
 
+/** Copies the message's bytes to `at` and returns their end. */
+function copyBytes(bytes: Uint8Array, at: number, fields: RecordFields): number {
+  const { messageBytes, messageStart, messageEnd } = fields
+  if (messageEnd > messageStart) bytes.set(messageBytes.subarray(messageStart, messageEnd), at)
+  return at + messageEnd - messageStart
+}
+
 function writeUtf8(bytes: Uint8Array, at: number, text: string): number {
   const length = text.length
-  if (length > 64) return at + encoder.encodeInto(text, bytes.subarray(at)).written
+  if (length > SHORT_CHARACTERS) return at + encoder.encodeInto(text, bytes.subarray(at)).written
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i)
     if (code > 127) return at + encoder.encodeInto(text, bytes.subarray(at)).written
