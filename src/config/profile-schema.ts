@@ -55,7 +55,7 @@ export const traitSchema = Type.Object(
     limit: Type.Optional(
       Type.Integer({
         minimum: 1,
-        maximum: 1024,
+        maximum: 4096,
         description: '`distinct`: most that are counted.',
       }),
     ),
