@@ -36,7 +36,6 @@ export const INTENT = {
   /** A refund or a rating, days after an order. */
   aftercare: 6,
 } as const
-export const INTENT_COUNT = 7
 export const OWN_INTENTS = 4
 
 /** Unit of time within a session, in ms. */

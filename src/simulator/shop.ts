@@ -15,7 +15,8 @@ import {
   TICK_MS,
   sessionChains,
 } from './session-chain.ts'
-import { MessageWriter, restDays } from './shop-message.ts'
+import { restDays } from './message-parts.ts'
+import { MessageWriter } from './shop-message.ts'
 import { EXTRA, LOGIN, REST_FACTOR, createSession, createShopper } from './shopper.ts'
 import type { Session, Shopper } from './shopper.ts'
 import { TimeQueue } from './time-queue.ts'
@@ -197,8 +198,7 @@ export class Shop {
   private complete(session: Session, time: number): void {
     const { shopper, order } = session
     session.chance = 0
-    for (const other of [...shopper.open]) {
-      if (other.nextStep >= 0) continue
+    for (const other of shopper.open.filter((pending) => pending.nextStep < 0)) {
       other.cancelled = true
       close(other)
     }

@@ -79,8 +79,7 @@ export interface Shopper {
   readonly budget: number
   readonly login: number
   readonly deviceCount: number
-  /** Part of the orders with a coupon where one is at hand; also the part of refunded ones. */
-  readonly couponChance: number
+  /** Part of the orders that are refunded later. */
   readonly refundChance: number
   readonly joinsGroup: boolean
   readonly usesAlias: boolean
@@ -100,7 +99,6 @@ interface Type {
   readonly rate: number
   readonly intents: readonly number[]
   readonly login: readonly [never: number, atStart: number]
-  readonly coupon: number
   readonly priceLevel: number
   readonly tastes: readonly number[]
 }
@@ -112,7 +110,6 @@ const TYPES: readonly Type[] = [
     rate: 0.3,
     intents: [0.845, 0.1, 0.051, 0.004],
     login: [0.85, 0.05],
-    coupon: 0.2,
     priceLevel: 0.7,
     tastes: [1, 2, 3, 9],
   },
@@ -121,7 +118,6 @@ const TYPES: readonly Type[] = [
     rate: 0.3,
     intents: [0.45, 0.44, 0.08, 0.03],
     login: [0.35, 0.4],
-    coupon: 0.9,
     priceLevel: 0.2,
     tastes: [6, 5, 0, 7],
   },
@@ -130,7 +126,6 @@ const TYPES: readonly Type[] = [
     rate: 0.25,
     intents: [0.4, 0.1, 0.44, 0.06],
     login: [0.35, 0.35],
-    coupon: 0.2,
     priceLevel: 0.6,
     tastes: [9, 4, 8, 2],
   },
@@ -139,7 +134,6 @@ const TYPES: readonly Type[] = [
     rate: 0.25,
     intents: [0.52, 0.1, 0.17, 0.21],
     login: [0.15, 0.6],
-    coupon: 0.3,
     priceLevel: 0.45,
     tastes: [0, 4, 5, 7],
   },
@@ -148,7 +142,6 @@ const TYPES: readonly Type[] = [
     rate: 0.5,
     intents: [0.44, 0.05, 0.11, 0.4],
     login: [0.02, 0.9],
-    coupon: 0.4,
     priceLevel: 0.5,
     tastes: [7, 6, 0, 5],
   },
@@ -175,7 +168,6 @@ export function createShopper(index: number, random: Random): Shopper {
     budget: 15 + 40 * priceLevel * (0.5 + random.next()),
     login,
     deviceCount: isBot || login !== LOGIN.atStart ? 1 : 1 + random.choose([0.6, 0.32, 0.08]),
-    couponChance: type.coupon,
     refundChance: 0.03 + 0.12 * random.next() ** 2,
     joinsGroup: login !== LOGIN.never && random.next() < 0.04,
     usesAlias: login !== LOGIN.never && random.next() < 0.03,
