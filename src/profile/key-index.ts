@@ -85,7 +85,7 @@ export class KeyIndex {
 
   private store(key: Uint8Array): number {
     let room = this.arena.length * ARENA_CHUNK_BYTES - this.arenaEnd
-    if (room < key.length) {
+    if (room < Math.max(1, key.length)) {
       this.arenaEnd = this.arena.length * ARENA_CHUNK_BYTES
       this.arena.push(new Uint8Array(ARENA_CHUNK_BYTES))
       room = ARENA_CHUNK_BYTES

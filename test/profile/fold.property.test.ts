@@ -16,7 +16,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const START = Date.UTC(2026, 0, 5, 11, 55)
-const RUNS = { numRuns: 300 }
+const RUNS = { numRuns: 200 }
 const KEYS = ['a', 'b', 'c']
 
 const part = 'behaviour'
