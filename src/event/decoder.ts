@@ -179,7 +179,7 @@ export class FrameDecoder {
     fields.flags = outer.historical ? RECORD_FLAG.historical : 0
     fields.numberMask = 0
     fields.stringMask = 0
-    fields.products.length = 0
+    if (fields.products.length > 0) fields.products = []
     fields.eventCode = 0
     fields.name = ''
     const unsafe = outer.suspicious ? unsafeName(message) : null

@@ -4,6 +4,7 @@ import { isObject } from './fields.ts'
 import type { JsonObject, Refusal } from './fields.ts'
 import { MERGED_BYTES_MAX } from './limits.ts'
 import type { RecordFields } from './record.ts'
+import { UNSAFE_NAMES } from './scan.ts'
 import type { BodyScan } from './scan.ts'
 
 export interface DecodeRequest {
@@ -87,7 +88,7 @@ export function outerFault(outer: Outer, items: number, eventBytesMax: number): 
 export function unsafeName(value: unknown): Refusal | null {
   if (typeof value !== 'object' || value === null) return null
   for (const name of Object.keys(value)) {
-    if (name === '__proto__' || name === 'constructor' || name === 'prototype') {
+    if (UNSAFE_NAMES.has(name)) {
       return { code: 'ERR_EVENT_NAME_UNSAFE', reason: `the name "${name}" is not allowed` }
     }
     const inner = unsafeName((value as JsonObject)[name])

@@ -11,7 +11,11 @@ const CLOSING = 125
 const BATCH_DEPTH = 2
 
 const BATCH = Buffer.from('batch')
-const UNSAFE_NAMES = ['__proto__', 'prototype', 'constructor'].map((name) => Buffer.from(name))
+/** Names that can reach a prototype: 9 or 11 characters, and three first letters. */
+export const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'prototype', 'constructor'])
+const UNDERSCORE = 95
+const LETTER_C = 99
+const LETTER_P = 112
 
 /**
  * One pass over the bytes of a body before it is parsed: how deep it nests, what in it needs a
@@ -80,14 +84,18 @@ export class BodyScan {
       }
     }
     const size = at - start
-    if (size === 9 || size === 11) this.compareUnsafe(body, start, size)
+    if (size === 9 || size === 11) {
+      const first = body[start]
+      if (first === UNDERSCORE || first === LETTER_C || first === LETTER_P) {
+        this.compareUnsafe(body, start, at)
+      }
+    }
     return at
   }
 
-  private compareUnsafe(body: Uint8Array, start: number, size: number): void {
-    for (const name of UNSAFE_NAMES) {
-      if (name.length === size && equals(body, start, name)) this.suspicious = true
-    }
+  private compareUnsafe(body: Uint8Array, start: number, end: number): void {
+    const text = Buffer.from(body.buffer, body.byteOffset + start, end - start).toString('latin1')
+    if (UNSAFE_NAMES.has(text)) this.suspicious = true
   }
 
   /**
