@@ -26,12 +26,11 @@ export default function run(
 async function train(request: TrainRequest, progress: Progress): Promise<unknown> {
   const { name, model: definition, seed, fit, promote } = request
   const registry = new ModelRegistry(request.modelsDir)
-  const options = { name, definition, seed, fit, progress }
-  const result = await trainModel(journalSource(request), registry, options)
+  const source = journalSource(request)
+  const result = await trainModel(source, registry, { name, definition, seed, fit, progress })
   if (promote) await registry.promote(name, result.manifest.version)
   return result
 }
-
 async function evaluate(request: EvaluateRequest, progress: Progress): Promise<unknown> {
   const source = journalSource(request)
   const directory = new ModelRegistry(request.modelsDir).directoryOf(request.name, request.version)

@@ -43,7 +43,9 @@ export class Timers {
       if (!this.fold.advance(row, nowMs)) continue
       this.fired++
       const key = this.profiles.keyOf(row)
-      this.turn.appendOwn(RECORD_KIND.timer, key, { name: '', message: '' }, nowMs)
+      // The instant that changed something, not the tick: an event timed between them is not late.
+      const at = this.profiles.clock(row)
+      this.turn.appendOwn(RECORD_KIND.timer, key, { name: '', message: '' }, at)
     }
     return this.rows.length >= ROWS_A_TICK
   }
