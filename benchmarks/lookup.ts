@@ -23,15 +23,14 @@ function fire(address: string, given: Partial<autocannon.Options>): Promise<auto
   })
 }
 
-/** Whole profiles, closed loop, pipelined so that the generator is not the limit. */
+/** Whole profiles, closed loop, without pipelining. */
 export async function lookups(
   address: string,
   profiles: number,
   seconds: number,
 ): Promise<{ perSecond: number }> {
   const result = await fire(address, {
-    connections: 32,
-    pipelining: 8,
+    connections: 64,
     duration: seconds,
     requests: requests(profiles, ''),
   })
