@@ -12,7 +12,8 @@ export class BotCheck {
   isBot(userAgent: string): boolean {
     // Items of one batch mostly share their agent: comparing is cheaper than hashing.
     if (userAgent === this.lastAgent) return this.lastIsBot
-    if (userAgent.length > AGENT_CHARACTERS_MAX) return isbot(userAgent.slice(0, AGENT_CHARACTERS_MAX))
+    if (userAgent.length > AGENT_CHARACTERS_MAX)
+      return isbot(userAgent.slice(0, AGENT_CHARACTERS_MAX))
     let bot = this.known.get(userAgent)
     if (bot === undefined) {
       bot = isbot(userAgent)

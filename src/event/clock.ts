@@ -47,7 +47,8 @@ function parseUsual(text: string, length: number): number {
 function parseAny(text: string): number {
   const match = ISO_8601.exec(text)
   if (match === null) return Number.NaN
-  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = ''] = match
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = ''] =
+    match
   const days = daysSince1970(Number(year), Number(month), Number(day))
   const ms = fraction === '' ? 0 : Math.floor(Number(`0.${fraction}`) * 1000)
   const ofDay = msOfDay(Number(hour), Number(minute), Number(second))
@@ -67,7 +68,8 @@ function daysSince1970(year: number, month: number, day: number): number {
   const last = DAYS_OF_MONTH[month] + (leap && month === 2 ? 1 : 0)
   if (!(day >= 1 && day <= last)) return Number.NaN
   const before = year - 1
-  const leapDays = Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400) - 477
+  const leapDays =
+    Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400) - 477
   const ofYear = DAYS_BEFORE_MONTH[month] + (leap && month > 2 ? 1 : 0) + day - 1
   return (year - 1970) * 365 + leapDays + ofYear
 }
@@ -120,7 +122,8 @@ export function eventTimeOf(
   const sent = historical ? Number.NaN : sentTime(message.sentAt, context.sentAt)
   const corrected = Number.isNaN(sent) ? original : receivedAt - (sent - original)
   if (corrected < EARLIEST_MS) return outOfRange(corrected, 'is before 1995')
-  if (corrected > receivedAt + FUTURE_MAX_MS) return outOfRange(corrected, 'is more than 24 h ahead')
+  if (corrected > receivedAt + FUTURE_MAX_MS)
+    return outOfRange(corrected, 'is more than 24 h ahead')
   return Math.min(corrected, receivedAt)
 }
 

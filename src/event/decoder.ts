@@ -76,8 +76,7 @@ export class FrameDecoder {
       const message = 'the body must be a JSON object: a message, or {"batch":[…]}'
       return refused(null, { code: 'ERR_BODY_SHAPE', message })
     }
-    const sequence =
-      typeof value.seq === 'number' && Number.isFinite(value.seq) ? value.seq : null
+    const sequence = typeof value.seq === 'number' && Number.isFinite(value.seq) ? value.seq : null
     const outer = outerOf(value, request, this.scan)
     const error =
       value.batch === undefined

@@ -92,7 +92,12 @@ export function takeProperties(fields: RecordFields, properties: JsonObject): Re
   return takeCurrency(fields, properties.currency) ?? takeProducts(fields, properties.products)
 }
 
-function takeNumber(fields: RecordFields, name: string, index: number, value: unknown): Refusal | null {
+function takeNumber(
+  fields: RecordFields,
+  name: string,
+  index: number,
+  value: unknown,
+): Refusal | null {
   if (value === undefined || value === null || value === '') return null
   const number = toNumber(value)
   // "value", "position", "step", … may be anything in custom events; prices may not.
@@ -109,7 +114,10 @@ function takeNumber(fields: RecordFields, name: string, index: number, value: un
 function toNumber(value: unknown): number | null {
   let number: number
   if (typeof value === 'number') number = value
-  else if (typeof value === 'string' && /^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$/.test(value)) {
+  else if (
+    typeof value === 'string' &&
+    /^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$/.test(value)
+  ) {
     number = Number(value)
   } else return null
   return Number.isFinite(number) && Math.abs(number) <= NUMBER_MAX ? number : null

@@ -14,10 +14,7 @@ import { eventCodeOf } from './vocabulary.ts'
 
 /** Index into MESSAGE_TYPES by type, or by the browser's short form of it. */
 const TYPE_INDEX: ReadonlyMap<unknown, number> = new Map(
-  MESSAGE_TYPES.flatMap((type, i) => [
-    [type, i] as const,
-    [type.slice(0, 1), i] as const,
-  ]),
+  MESSAGE_TYPES.flatMap((type, i) => [[type, i] as const, [type.slice(0, 1), i] as const]),
 )
 
 const TRACK = MESSAGE_TYPES.indexOf('track')
@@ -169,7 +166,8 @@ function takeTrack(fields: RecordFields, message: JsonObject): Refusal | null {
 }
 
 function takePage(fields: RecordFields, message: JsonObject): Refusal | null {
-  if (typeof message.name === 'string') fields.name = message.name.slice(0, EVENT_NAME_CHARACTERS_MAX)
+  if (typeof message.name === 'string')
+    fields.name = message.name.slice(0, EVENT_NAME_CHARACTERS_MAX)
   const fault = takeMap(fields, message.properties)
   setString(fields, 'category', message.category)
   return fault
@@ -185,7 +183,10 @@ function takeMap(fields: RecordFields, properties: unknown): Refusal | null {
 function takeTraits(fields: RecordFields, traits: unknown): Refusal | null {
   if (traits === undefined || traits === null) return null
   if (!isObject(traits)) {
-    return { code: 'ERR_EVENT_SHAPE', reason: `traits must be an object, found ${describe(traits)}` }
+    return {
+      code: 'ERR_EVENT_SHAPE',
+      reason: `traits must be an object, found ${describe(traits)}`,
+    }
   }
   const address = isObject(traits.address) ? traits.address : null
   setString(fields, 'country', traits.country ?? address?.country)

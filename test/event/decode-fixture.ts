@@ -72,11 +72,15 @@ export function decode(body: unknown, options: DecodeOptions = {}): Decoded {
   const rejected: Rejection[] = []
   const decoder = new FrameDecoder({ shardCount, limits })
   const { route = 'stream', receivedAt = NOW } = options
-  const frame = decoder.decode(bytesOf(body), { route, receivedAt, userAgent }, {
-    writers,
-    accepted: (index, shard, offset) => places.push({ index, shard, offset }),
-    rejected: (index, code, reason, original) => rejected.push({ index, code, reason, original }),
-  })
+  const frame = decoder.decode(
+    bytesOf(body),
+    { route, receivedAt, userAgent },
+    {
+      writers,
+      accepted: (index, shard, offset) => places.push({ index, shard, offset }),
+      rejected: (index, code, reason, original) => rejected.push({ index, code, reason, original }),
+    },
+  )
   const records = places.map(({ index, shard, offset }) => {
     return readRecord(new RecordCursor().over(writers[shard].bytes).at(offset), index, shard)
   })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isObject } from '../../src/event/fields.ts'
 import { KEY_KIND, MESSAGE_TYPES, hashKey, shardOfHash } from '../../src/event/record.ts'
 import type { IngestRoute } from '../../src/protocol/shards.ts'
 import { decode } from './decode-fixture.ts'
@@ -77,7 +78,20 @@ function withoutPlace(record: DecodedRecord): object {
 describe('FrameDecoder', () => {
   test('never throws and answers for every item, whatever the bytes', () => {
     const bytes = fc.uint8Array({ maxLength: 200 })
-    const pieces = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '\\u', '"batch"', '1', ' ')
+    const pieces = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"',
+      '\\',
+      '\\u',
+      '"batch"',
+      '1',
+      ' ',
+    )
     const soup = fc.array(pieces, { maxLength: 60 }).map((all) => all.join(''))
     const json = fc.json({ maxDepth: 5 })
     const batch = fc.json({ maxDepth: 4 }).map((text) => `{"batch":[${text},${text}]}`)
@@ -91,8 +105,12 @@ describe('FrameDecoder', () => {
   })
 
   test('never throws when a good body is cut or damaged', () => {
-    const body = { batch: [{ type: 'track', userId: 'u', event: 'Product Viewed' }, { type: 'page' }] }
-    const good = new TextEncoder().encode(JSON.stringify({ ...body, context: { locale: 'é' }, seq: 1 }))
+    const body = {
+      batch: [{ type: 'track', userId: 'u', event: 'Product Viewed' }, { type: 'page' }],
+    }
+    const good = new TextEncoder().encode(
+      JSON.stringify({ ...body, context: { locale: 'é' }, seq: 1 }),
+    )
     const at = fc.nat({ max: good.length - 1 })
     fc.assert(
       fc.property(at, fc.nat({ max: 255 }), fc.boolean(), (place, byte, cut) => {
@@ -107,37 +125,50 @@ describe('FrameDecoder', () => {
   test('a batch gives what its messages give one by one', () => {
     const space = fc.constantFrom('', ' ', '\n\t ')
     fc.assert(
-      fc.property(fc.array(message, { maxLength: 6 }), space, fc.nat(3), (messages, gap, indent) => {
-        const texts = messages.map((item) => JSON.stringify(item, null, indent))
-        const whole = decode(`{"seq":3,${gap}"batch":[${gap}${texts.join(`${gap},${gap}`)}${gap}]}`)
-        expectOutcome(whole)
-        const alone = texts.map((text) => decode(text))
-        const records = alone.flatMap((one) => one.records)
-        expect(whole.records.map(withoutPlace)).toEqual(records.map(withoutPlace))
-        expect(whole.records.map(({ text }) => text)).toEqual(records.map(({ text }) => text))
-        const reasons = alone.flatMap((one) => one.rejected.map(({ code, reason }) => [code, reason]))
-        expect(whole.rejected.map(({ code, reason }) => [code, reason])).toEqual(reasons)
-      }),
+      fc.property(
+        fc.array(message, { maxLength: 6 }),
+        space,
+        fc.nat(3),
+        (messages, gap, indent) => {
+          const texts = messages.map((item) => JSON.stringify(item, null, indent))
+          const whole = decode(
+            `{"seq":3,${gap}"batch":[${gap}${texts.join(`${gap},${gap}`)}${gap}]}`,
+          )
+          expectOutcome(whole)
+          const alone = texts.map((text) => decode(text))
+          const records = alone.flatMap((one) => one.records)
+          expect(whole.records.map(withoutPlace)).toEqual(records.map(withoutPlace))
+          expect(whole.records.map(({ text }) => text)).toEqual(records.map(({ text }) => text))
+          const reasons = alone.flatMap((one) =>
+            one.rejected.map(({ code, reason }) => [code, reason]),
+          )
+          expect(whole.rejected.map(({ code, reason }) => [code, reason])).toEqual(reasons)
+        },
+      ),
       { numRuns: 200 },
     )
   })
 
   test('what the batch gives is as if each message had it', () => {
-    const object = fc.dictionary(fc.constantFrom('locale', 'page', 'a', 'b'), fc.jsonValue({ maxDepth: 1 }))
+    const object = fc.dictionary(
+      fc.constantFrom('locale', 'page', 'a', 'b'),
+      fc.jsonValue({ maxDepth: 1 }),
+    )
     fc.assert(
       fc.property(fc.array(message, { maxLength: 5 }), object, object, (messages, outer, given) => {
-        const isObject = (value: unknown): value is object =>
-          typeof value === 'object' && value !== null && !Array.isArray(value)
+        const ownOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {})
         const merged = messages.map((item) => ({
           ...item,
-          context: { ...outer, ...(isObject(item.context) ? item.context : {}) },
-          integrations: { ...given, ...(isObject(item.integrations) ? item.integrations : {}) },
+          context: { ...outer, ...ownOf(item.context) },
+          integrations: { ...given, ...ownOf(item.integrations) },
         }))
         const found = decode({ batch: messages, context: outer, integrations: given })
         const expected = decode({ batch: merged })
         expectOutcome(found)
         expect(found.records.map(withoutPlace)).toEqual(expected.records.map(withoutPlace))
-        expect(found.rejected.map(({ code }) => code)).toEqual(expected.rejected.map(({ code }) => code))
+        expect(found.rejected.map(({ code }) => code)).toEqual(
+          expected.rejected.map(({ code }) => code),
+        )
       }),
       { numRuns: 200 },
     )

@@ -91,7 +91,11 @@ describe('the message kept', () => {
 
   test('is found whatever stands around the batch', () => {
     const one = JSON.stringify(TRACK)
-    const two = JSON.stringify({ ...TRACK, userId: 'u2', properties: { a: ['],}{[', '"batch":['] } })
+    const two = JSON.stringify({
+      ...TRACK,
+      userId: 'u2',
+      properties: { a: ['],}{[', '"batch":['] },
+    })
     const bodies = [
       `{"batch":[${one},${two}]}`,
       `{"a":{"batch":[1,2]},"b":"batch","batch" :\n[ ${one}\t, ${two} ] ,"z":[[],{}]}`,
@@ -136,7 +140,12 @@ describe('the message kept', () => {
       { ...TRACK, context, integrations },
     ])
     expect(records[0].text.startsWith(JSON.stringify(TRACK).slice(0, -1))).toBe(true)
-    expect(records.map(({ strings }) => strings.locale)).toEqual(['de-DE', 'fr-FR', 'de-DE', 'de-DE'])
+    expect(records.map(({ strings }) => strings.locale)).toEqual([
+      'de-DE',
+      'fr-FR',
+      'de-DE',
+      'de-DE',
+    ])
     expect(records[1].strings.os_name).toBe('iOS')
   })
 
@@ -204,13 +213,21 @@ describe('names that reach a prototype', () => {
 })
 
 describe('types', () => {
-  test.each([['t', 'track'], ['i', 'identify'], ['p', 'page'], ['s', 'screen']])('%s is %s', (a, b) => {
+  test.each([
+    ['t', 'track'],
+    ['i', 'identify'],
+    ['p', 'page'],
+    ['s', 'screen'],
+  ])('%s is %s', (a, b) => {
     expect(decodeOne({ ...TRACK, type: a })).toMatchObject({ type: b, message: { type: b } })
   })
 
-  test.each([undefined, null, 'x', 'constructor', '__proto__', 5, {}, 'Track'])('not %j', (type) => {
-    expect(codeOf({ ...TRACK, type })).toBe('ERR_EVENT_TYPE')
-  })
+  test.each([undefined, null, 'x', 'constructor', '__proto__', 5, {}, 'Track'])(
+    'not %j',
+    (type) => {
+      expect(codeOf({ ...TRACK, type })).toBe('ERR_EVENT_TYPE')
+    },
+  )
 
   test('RudderStack’s merge is named as not supported', () => {
     const { rejected } = decode({ ...TRACK, type: 'merge' })
@@ -263,7 +280,8 @@ describe('ids', () => {
 
   test('messageId is kept; none is none', () => {
     expect(decodeOne({ ...TRACK, messageId: 'm'.repeat(99) }).messageId).toBe('m'.repeat(99))
-    for (const messageId of [null, '']) expect(decodeOne({ ...TRACK, messageId }).messageId).toBe('')
+    for (const messageId of [null, ''])
+      expect(decodeOne({ ...TRACK, messageId }).messageId).toBe('')
   })
 
   test.each([
@@ -382,7 +400,10 @@ describe('what a record takes', () => {
   })
 
   test('nothing stays from the message before', () => {
-    const full = track({ price: 1, sku: 's', products: [{ price: 1 }] }, { messageId: 'm', anonymousId: 'a' })
+    const full = track(
+      { price: 1, sku: 's', products: [{ price: 1 }] },
+      { messageId: 'm', anonymousId: 'a' },
+    )
     const page = { type: 'page', anonymousId: 'b' }
     const { records } = decode({ batch: [full, page, { ...full, writeKey: 'x' }, page] })
     for (const record of [records[1], records[3]]) {
@@ -442,7 +463,11 @@ describe('what a record takes', () => {
   })
 
   test('history: arrival is the event’s time', () => {
-    const old = { ...TRACK, timestamp: '2020-01-02T03:04:05.000Z', sentAt: '2020-01-02T03:04:09.000Z' }
+    const old = {
+      ...TRACK,
+      timestamp: '2020-01-02T03:04:05.000Z',
+      sentAt: '2020-01-02T03:04:09.000Z',
+    }
     const time = Date.UTC(2020, 0, 2, 3, 4, 5)
     const expected = { historical: true, time, arrival: time }
     expect(decodeOne({ batch: [old] }, { route: 'import' })).toMatchObject(expected)

@@ -17,7 +17,10 @@ import {
 import type { RecordFields } from '../../src/event/record.ts'
 
 const text = (maxLength: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom('a', 'Z', '0', ' ', 'é', '漢', '🛒', '"', '\u0000'), maxLength })
+  fc.string({
+    unit: fc.constantFrom('a', 'Z', '0', ' ', 'é', '漢', '🛒', '"', '\u0000'),
+    maxLength,
+  })
 const real = fc.double({ noNaN: true })
 const amount = fc.oneof(fc.double({ noNaN: true }), fc.constant(Number.NaN))
 const product = fc.record({

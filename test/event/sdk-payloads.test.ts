@@ -24,10 +24,20 @@ describe('Segment Node SDK', () => {
       analytics.track({
         userId: 'ana',
         event: 'Order Completed',
-        properties: { order_id: 'o1', total: 30, currency: 'EUR', products: [{ sku: 's', price: 30 }] },
+        properties: {
+          order_id: 'o1',
+          total: 30,
+          currency: 'EUR',
+          products: [{ sku: 's', price: 30 }],
+        },
       })
       analytics.identify({ userId: 'ana', anonymousId: 'visitor', traits: { city: 'Kiel' } })
-      analytics.page({ anonymousId: 'visitor', name: 'Home', category: 'Start', properties: { path: '/' } })
+      analytics.page({
+        anonymousId: 'visitor',
+        name: 'Home',
+        category: 'Start',
+        properties: { path: '/' },
+      })
       analytics.screen({ userId: 'ana', name: 'Cart' })
       analytics.group({ userId: 'ana', groupId: 'club' })
       analytics.alias({ userId: 'ana', previousId: 'visitor' })
@@ -66,7 +76,12 @@ describe('Segment browser SDK', () => {
     integrations: { 'Segment.io': true },
     type: 'track',
     event: 'Product Added',
-    properties: { product_id: '507f', price: 18.99, quantity: 1, url: 'https://shop.example/p/507f' },
+    properties: {
+      product_id: '507f',
+      price: 18.99,
+      quantity: 1,
+      url: 'https://shop.example/p/507f',
+    },
     context: {
       page: {
         path: '/p/507f',
