@@ -11,6 +11,8 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ERR_REQUEST_ROUTE: 404,
   ERR_REQUEST_METHOD: 405,
   ERR_REQUEST_TOO_LARGE: 413,
+  ERR_EVENT_SIZE: 413,
+  ERR_BATCH_LENGTH: 413,
   ERR_REQUEST_ENCODING: 415,
   ERR_OVERLOADED: 429,
   ERR_INTERNAL: 500,
@@ -18,12 +20,10 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ERR_SHARD_UNAVAILABLE: 503,
 }
 
-/** Refusals without an entry are the client's: 400, or 413 where the code says `TOO_LARGE`. */
+/** Refusals without an entry are the client's: 400, or 503 where a repeat may succeed. */
 export function statusOf(error: ErrorValue): number {
   const status = STATUS_BY_CODE[error.code]
   if (status !== undefined) return status
-  if (error.code.endsWith('_TOO_LARGE')) return 413
-  if (error.code.endsWith('_NOT_FOUND')) return 404
   return error.retryable === true ? 503 : 400
 }
 

@@ -77,7 +77,7 @@ export class Ingress {
     this.received += decoded.items
     if (decoded.error !== null) {
       this.count(decoded.error.code)
-      const original = new TextDecoder().decode(request.body.subarray(0, 65_536))
+      const original = withoutKey(new TextDecoder().decode(request.body.subarray(0, 65_536)))
       this.letter(frame, decoded.error.code, decoded.error.message, original)
       reply({ ...emptyReply(), sequence: decoded.sequence, error: decoded.error })
       return
@@ -173,6 +173,11 @@ export class Ingress {
       error: frame.error,
     })
   }
+}
+
+/** A refused body is kept as it came, but for the write key. */
+function withoutKey(text: string): string {
+  return text.replaceAll(/("writeKey"\s*:\s*")[^"]*"/g, '$1…"')
 }
 
 export function emptyReply(): IngestReply {
