@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RecordCursor } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { decodeBlock, encodeBlock, viewBlock } from './block.ts'
+import { blockBytes, decodeBlock, encodeBlock, viewBlock } from './block.ts'
 import type { Block } from './block.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CheckpointMeta, DictionaryChunk } from './checkpoint.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -50,6 +51,8 @@ export class ShardStore {
   private readonly shard: number
   private readonly pending: Block[] = []
   private readonly cache: Block[] = []
+  /** Blocks that LMDB has not committed yet lie in these. */
+  private readonly buffers = new BufferPool()
   private readonly cursor = new RecordCursor()
 
   private constructor(environment: Environment, options: ShardStoreOptions) {
@@ -71,7 +74,8 @@ export class ShardStore {
   append(records: Uint8Array, count: number): Appended {
     const firstSequence = this.nextSequence
     const writtenAt = Date.now()
-    const value = encodeBlock(records, count, firstSequence, writtenAt)
+    const buffer = this.buffers.take(blockBytes(records.length, count))
+    const value = encodeBlock(records, count, { firstSequence, writtenAt }, buffer)
     const block = viewBlock(value)
     const hashes = this.hashesOf(block)
     this.nextSequence += count
@@ -85,6 +89,7 @@ export class ShardStore {
     const committed = written.then(
       () => {
         this.pending.splice(this.pending.indexOf(block), 1)
+        this.buffers.giveBack(buffer)
         this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
       },
       async (error: unknown) => {

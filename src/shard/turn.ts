@@ -197,7 +197,9 @@ export class Turn {
   flushBlock(): void {
     if (this.block.count === 0) return
     const count = this.block.count
-    const { firstSequence, committed } = this.parts.store.append(this.block.take(), count)
+    const records = this.block.bytes.subarray(0, this.block.length)
+    const { firstSequence, committed } = this.parts.store.append(records, count)
+    this.block.truncate(0, 0)
     if (firstSequence + count !== this.nextSequence) {
       throw new Error(`journal is at ${firstSequence + count}, the turn at ${this.nextSequence}`)
     }
