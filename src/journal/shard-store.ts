@@ -197,7 +197,7 @@ export class ShardStore {
   }
 
   writeCheckpointPages(
-    pages: readonly [number, Uint8Array][],
+    pages: Iterable<[number, Uint8Array]>,
     chunk: DictionaryChunk | null,
   ): Promise<void> {
     return this.checkpoint.write(pages, chunk)

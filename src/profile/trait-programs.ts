@@ -261,16 +261,18 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
 function takeDistinct(shape: TraitShape, context: Context): TakeBytes {
   const { store } = context
   const at = columnOf(shape.a)
+  const handleAt = columnOf(shape.b)
   const hash = { low: 0, high: 0 }
   return (bytes, start, end) => {
+    const { page, o2, o4 } = store
+    const count = page.u16[o2 + at]
+    if (count >= shape.limit) return
     hashBytes(bytes, start, end, DISTINCT_SEED, hash)
     const value = (hash.high & 0x1f_ffff) * 2 ** 32 + hash.low
-    const side = store.ensureSide(store.row)
-    side.distinct ??= {}
-    const set = (side.distinct[shape.index] ??= new Set())
-    if (set.size >= shape.limit || set.has(value)) return
-    set.add(value)
-    store.page.u16[store.o2 + at] = set.size
+    const handle = store.sets.add(page.u32[o4 + handleAt], count, value === 0 ? 1 : value)
+    if (handle === 0) return
+    page.u32[o4 + handleAt] = handle
+    page.u16[o2 + at] = count + 1
   }
 }
 

@@ -6,6 +6,7 @@ import type { ProfileDefinition, TraitDefinition } from '../../src/profile/defin
 import { featureNames, writeFeatures } from '../../src/profile/feature-vector.ts'
 import { Fold } from '../../src/profile/fold.ts'
 import { profileText } from '../../src/profile/read.ts'
+import { PageCodec } from '../../src/profile/page-codec.ts'
 import { ProfileStore } from '../../src/profile/store.ts'
 import { recordOf, timerRecord } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
@@ -199,13 +200,18 @@ class Subject {
   /** The pages' bytes but for when a row is due, which silent firing may move on. */
   bytes(): string {
     const copy = new ProfileStore(compiled)
-    for (let page = 0; page < this.store.pageCount; page++) copy.importPage(page, this.store.exportPage(page))
+    copyPages(this.store, copy)
     for (let row = 0; row < copy.size; row++) {
       copy.at(row)
       copy.page.f64[copy.o8 + compiled.columns.nextDue.index] = 0
     }
-    return copy.pageCount === 0 ? '' : Buffer.from(copy.exportPage(0)).toString('base64')
+    return copy.pageCount === 0 ? '' : Buffer.from(new PageCodec(copy).encode(0)).toString('base64')
   }
+}
+
+function copyPages(from: ProfileStore, to: ProfileStore): void {
+  const [source, target] = [new PageCodec(from), new PageCodec(to)]
+  for (let page = 0; page < from.pageCount; page++) target.decode(page, source.encode(page))
 }
 
 /** Runs a stream as a shard does; returns the journal. */
@@ -343,9 +349,7 @@ describe('the fold', () => {
       for (const bytes of journal.slice(0, cut)) before.apply(bytes)
       const after = new Subject()
       after.store.importDictionary(before.store.exportDictionary(0))
-      for (let page = 0; page < before.store.pageCount; page++) {
-        after.store.importPage(page, before.store.exportPage(page))
-      }
+      copyPages(before.store, after.store)
       expect([...after.store.segmentCounts()]).toEqual([...before.store.segmentCounts()])
       for (const bytes of journal.slice(cut)) after.apply(bytes)
       const now = START + later
