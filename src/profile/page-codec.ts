@@ -79,6 +79,7 @@ export class PageCodec {
     const rowPage = store.rowPage(page)
     rowPage.u8.set(bytes.subarray(HEAD_BYTES, columnsEnd))
     rowPage.dirty = false
+    rowPage.dueFrom = Number.NEGATIVE_INFINITY
     this.restoreHashes(bytes.subarray(columnsEnd, keyHeads), first, rows)
     store.countSegments(first, rows)
     if (sideBytes === 0) return

@@ -4,6 +4,7 @@ import { KEY_KIND, RecordCursor } from '../../src/event/record.ts'
 import { compileDefinition } from '../../src/profile/compile.ts'
 import type { ProfileDefinition, TraitDefinition } from '../../src/profile/definition.ts'
 import { featureNames, writeFeatures } from '../../src/profile/feature-vector.ts'
+import { DueIndex } from '../../src/profile/due-index.ts'
 import { Fold } from '../../src/profile/fold.ts'
 import { profileText } from '../../src/profile/read.ts'
 import { PageCodec } from '../../src/profile/page-codec.ts'
@@ -175,7 +176,16 @@ const stream: fc.Arbitrary<Step[]> = fc
 class Subject {
   readonly store = new ProfileStore(compiled)
   readonly fold = new Fold(compiled, this.store)
+  private readonly dues = new DueIndex(this.store)
   private readonly cursor = new RecordCursor()
+
+  /** The index of due instants finds what looking at every row finds; call before firing them. */
+  expectDue(now: number): void {
+    const found: number[] = []
+    this.dues.collect(now, found, KEYS.length)
+    const rows = Array.from({ length: this.store.size }, (_, row) => row)
+    expect(found).toEqual(rows.filter((row) => this.store.nextDue(row) <= now))
+  }
 
   apply(bytes: Uint8Array): number {
     const row = this.store.ensureRecord(this.cursor.over(bytes).at(0))
@@ -225,6 +235,7 @@ function run(steps: readonly Step[], subject: Subject, see?: Observer): Uint8Arr
       see?.event?.(step.event, row)
       continue
     }
+    subject.expectDue(step.advanceTo)
     for (const key of KEYS) {
       const row = subject.store.findKey(KEY_KIND.anonymous, key)
       if (row < 0) continue
