@@ -253,7 +253,9 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
   return (bytes, start, end) => {
     const known = store.page.u32[store.o4 + at]
     const late = context.time < context.now
-    if (known !== 0 && (op === 'first' || late)) return
+    if (known !== 0) {
+      if (op === 'first' || late || store.strings.is(known, bytes, start, end)) return
+    }
     store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end)
   }
 }

@@ -31,7 +31,7 @@ import { Turn } from './turn.ts'
 
 const TIMER_TICK_MS = 500
 /** Bytes of bodies decoded before a turn is ended, so that look-ups do not wait long. */
-const TURN_BODY_BYTES = 512 * 1024
+const TURN_BODY_BYTES = 128 * 1024
 
 /**
  * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.

@@ -94,22 +94,25 @@ export class Turn {
       this.scoreIfAsked(row, place)
       return
     }
-    const applied = this.append(cursor)
+    const applied = row < 0 ? profiles.ensureRecord(cursor) : row
+    this.appendTo(applied, cursor)
     place.batch.advance(this.parts.shard, this.nextSequence - 1)
     this.scoreIfAsked(applied, place)
     this.parts.touched(applied, cursor)
   }
 
-  /** Chains, journals and folds the record as this shard's next; returns the row. */
-  append(cursor: RecordCursor): number {
+  /** Chains, journals and folds the record as this shard's next. */
+  append(cursor: RecordCursor): void {
+    this.appendTo(this.parts.profiles.ensureRecord(cursor), cursor)
+  }
+
+  private appendTo(row: number, cursor: RecordCursor): void {
     const { profiles, replayer } = this.parts
-    const row = profiles.ensureRecord(cursor)
     cursor.previousSequence = profiles.lastSequence(row)
     this.block.appendBytes(cursor.bytes, cursor.offset, cursor.byteLength)
     const sequence = this.nextSequence++
     if (cursor.kind === RECORD_KIND.import) this.flushBlock()
-    replayer.apply(cursor, sequence)
-    return row
+    replayer.applyTo(row, cursor, sequence)
   }
 
   /** Journals a record that this shard makes itself (timer, forward, …); returns its sequence. */

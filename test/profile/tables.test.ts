@@ -89,6 +89,11 @@ describe('Interner', () => {
         expect(strings.text(id)).toBe(text)
         expect(copy.text(id)).toBe(text)
         expect(copy.internText(text)).toBe(id)
+        if (id === 0) continue
+        for (const other of model.keys()) {
+          const bytes = encoder.encode(`_${other}_`)
+          expect(copy.is(id, bytes, 1, bytes.length - 1)).toBe(other === text)
+        }
       }
       expect(copy.size).toBe(strings.size)
     })
