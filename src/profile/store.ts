@@ -130,6 +130,15 @@ export class ProfileStore {
     return { kind: this.index.kind(row), key: decoder.decode(this.index.key(row)) }
   }
 
+  kindOf(row: number): KeyKind {
+    return this.index.kind(row)
+  }
+
+  /** The id's UTF-8 bytes; a view that stays valid, not to be written to. */
+  keyBytes(row: number): Uint8Array {
+    return this.index.key(row)
+  }
+
   lastSequence(row: number): number {
     this.at(row)
     return this.page.f64[this.o8 + this.compiled.columns.lastSequence.index]
