@@ -139,7 +139,8 @@ export class Fold {
     if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
     const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
     store.page.f64[store.o8 + columns.clock.index] = clock
-    if (this.isStarted()) store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
+    if (this.isStarted())
+      store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
   }
 
   /** Whether a person's event came: a profile with bots' events only is in no state or segment. */

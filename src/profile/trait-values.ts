@@ -135,9 +135,7 @@ export class TraitValues {
     for (let i = 0; i < decays.trait.length; i++) {
       const value = f64[store.o8 + decays.a[i]]
       numbers[decays.trait[i]] =
-        value === 0
-          ? 0
-          : value * 2 ** ((f64[store.o8 + decays.b[i]] - now) / decays.halfLifeMs[i])
+        value === 0 ? 0 : value * 2 ** ((f64[store.o8 + decays.b[i]] - now) / decays.halfLifeMs[i])
     }
     for (const shape of this.tops) this.readTop(shape)
   }
@@ -162,8 +160,7 @@ export class TraitValues {
     for (const { trait, read } of formulas) numbers[trait] = read()
     for (let i = 0; i < ratios.trait.length; i++) {
       const divisor = numbers[ratios.denominator[i]]
-      numbers[ratios.trait[i]] =
-        divisor === 0 ? Number.NaN : numbers[ratios.numerator[i]] / divisor
+      numbers[ratios.trait[i]] = divisor === 0 ? Number.NaN : numbers[ratios.numerator[i]] / divisor
     }
   }
 }
