@@ -41,7 +41,11 @@ function openStream(
   if (refused !== null) return refusal(refused)
   const predict = predictNames(head.query)
   if (!isNames(predict)) return refusal(predict)
-  return new Stream(context, { predict, userAgent: shopperAgent(head.header('user-agent')), registry })
+  return new Stream(context, {
+    predict,
+    userAgent: shopperAgent(head.header('user-agent')),
+    registry,
+  })
 }
 
 function openLive(

@@ -51,10 +51,7 @@ export class Checkpoint {
   }
 
   /** One durable transaction. The pages' bytes are copied as they come. */
-  async write(
-    pages: Iterable<[number, Uint8Array]>,
-    chunk: DictionaryChunk | null,
-  ): Promise<void> {
+  async write(pages: Iterable<[number, Uint8Array]>, chunk: DictionaryChunk | null): Promise<void> {
     const { root, pages: table, dictionary } = this.environment
     const used: Uint8Array<ArrayBuffer>[] = []
     const seal = (bytes: Uint8Array): Uint8Array => {

@@ -134,6 +134,15 @@ export class ProfileStore {
     return { kind: this.index.kind(row), key: decoder.decode(this.index.key(row)) }
   }
 
+  kindOf(row: number): KeyKind {
+    return this.index.kind(row)
+  }
+
+  /** The id's UTF-8 bytes; a view that stays valid, not to be written to. */
+  keyBytes(row: number): Uint8Array {
+    return this.index.key(row)
+  }
+
   lastSequence(row: number): number {
     this.at(row)
     return this.page.f64[this.o8 + this.compiled.columns.lastSequence.index]
@@ -291,13 +300,7 @@ export class ProfileStore {
   }
 
   /** Makes a row for a key that is not there yet: `bytes[start, end)`. */
-  createKey(
-    kind: KeyKind,
-    hash: Hash64,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): number {
+  createKey(kind: KeyKind, hash: Hash64, bytes: Uint8Array, start: number, end: number): number {
     const row = this.index.add(kind, hash, bytes, start, end)
     if (row >> this.pageBits >= this.pages.length) {
       this.pages.push(new RowPage(this.rowsPerPage * this.rowBytes))

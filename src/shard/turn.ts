@@ -68,6 +68,11 @@ export class Turn {
     this.nextSequence = parts.store.nextSequence
   }
 
+  /** Of the records applied, whether or not they are durable. */
+  get lastSequence(): number {
+    return this.nextSequence - 1
+  }
+
   /** Applies records back to back in `bytes`; `batch` hears of each. */
   applyRecords(bytes: Uint8Array, count: number, batch: Batch, stage: Stage, hops: number): void {
     this.batches.push(batch)

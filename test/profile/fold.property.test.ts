@@ -32,7 +32,12 @@ const windows: Record<string, Pick<TraitDefinition, 'window' | 'resolution'>> = 
 }
 const traits: Record<string, TraitDefinition> = {}
 for (const [suffix, window] of Object.entries(windows)) {
-  traits[`count_${suffix}`] = { part, op: 'count', on: ['Product Viewed', 'Custom Thing'], ...window }
+  traits[`count_${suffix}`] = {
+    part,
+    op: 'count',
+    on: ['Product Viewed', 'Custom Thing'],
+    ...window,
+  }
   for (const op of ['sum', 'mean', 'min', 'max'] as const) {
     traits[`${op}_${suffix}`] = { part, op, on: 'Product Viewed', value: 'price', ...window }
   }
@@ -58,7 +63,11 @@ Object.assign(traits, {
   per_order: { part, op: 'ratio', numerator: 'spend', denominator: 'orders' },
   view_rate: { part, op: 'ratio', numerator: 'dear', denominator: 'count_24h' },
   recency: { part, op: 'formula', formula: 'coalesce(3 - band(since_view, 1h, 1d), 0)' },
-  gold: { part, op: 'formula', formula: "coalesce(traits.plan == 'gold' and machine.visit == 'hot', false)" },
+  gold: {
+    part,
+    op: 'formula',
+    formula: "coalesce(traits.plan == 'gold' and machine.visit == 'hot', false)",
+  },
   sessions: { part, op: 'count', on: 'Session Started', window: '7d' },
   session_length: { part, op: 'mean', on: 'Session Ended', value: 'value' },
   session_events: { part, op: 'last', on: 'Session Ended', value: 'position' },
@@ -99,7 +108,10 @@ const definition: ProfileDefinition = {
           },
           after: { '20m': { target: 'hot', guard: 'sum_1h > 60.1' }, '2h': 'cold' },
         },
-        hot: { on: { 'Order Completed': { target: 'cold', guard: 'revenue > 5' } }, after: { '3d': 'cold' } },
+        hot: {
+          on: { 'Order Completed': { target: 'cold', guard: 'revenue > 5' } },
+          after: { '3d': 'cold' },
+        },
       },
     },
   },
@@ -147,12 +159,21 @@ const content: fc.Arbitrary<Omit<MadeEvent, 'key' | 'time'>> = fc.oneof(
       ),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('page' as const), numbers: fc.record({ price: cents }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('page' as const),
+      numbers: fc.record({ price: cents }),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
       type: fc.constant('identify' as const),
-      traits: fc.record({ plan: fc.constantFrom('gold', 'free', null), age: fc.nat(90) }, { requiredKeys: [] }),
+      traits: fc.record(
+        { plan: fc.constantFrom('gold', 'free', null), age: fc.nat(90) },
+        { requiredKeys: [] },
+      ),
     }),
   },
 )
@@ -279,7 +300,12 @@ function compare(subject: Subject, row: number, reference: ReferenceProfile, now
   for (const name of Object.keys(traits)) sameValue(name, found[name], reference.trait(name, now))
 }
 
-function compareSegments(subject: Subject, row: number, reference: ReferenceProfile, now: number): void {
+function compareSegments(
+  subject: Subject,
+  row: number,
+  reference: ReferenceProfile,
+  now: number,
+): void {
   const wanted = compiled.segmentNames.filter((name) => reference.isInSegment(name, now))
   const found = compiled.segmentNames.filter((_, i) => subject.store.inSegment(row, i))
   expect(found).toEqual(wanted)
@@ -292,7 +318,8 @@ describe('the fold', () => {
     const property = fc.property(stream, gap, (steps, later) => {
       const subject = new Subject()
       const references = new Map(KEYS.map((key) => [key, new ReferenceProfile(definition)]))
-      const of = (key: string): ReferenceProfile => references.get(key) ?? new ReferenceProfile(definition)
+      const of = (key: string): ReferenceProfile =>
+        references.get(key) ?? new ReferenceProfile(definition)
       run(steps, subject, {
         event(event, row) {
           const reference = of(event.key)
@@ -314,7 +341,8 @@ describe('the fold', () => {
       })
       subject.store.segmentCounts().forEach((count, segment) => {
         let members = 0
-        for (let row = 0; row < subject.store.size; row++) if (subject.store.inSegment(row, segment)) members++
+        for (let row = 0; row < subject.store.size; row++)
+          if (subject.store.inSegment(row, segment)) members++
         expect(count).toBe(members)
       })
     })

@@ -21,7 +21,10 @@ const hash = fc.oneof(
   fc.integer({ min: 1, max: 200 }).map((high) => high * 2 ** 32 + 5),
 )
 const step = fc.oneof(
-  { weight: 60, arbitrary: fc.record({ set: fc.nat(4), hashes: fc.array(hash, { maxLength: 40 }) }) },
+  {
+    weight: 60,
+    arbitrary: fc.record({ set: fc.nat(4), hashes: fc.array(hash, { maxLength: 40 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ drop: fc.nat(4) }) },
 )
 

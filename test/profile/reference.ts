@@ -3,7 +3,11 @@ import type {
   ProfileDefinition,
   TraitDefinition,
 } from '../../src/profile/definition.ts'
-import { compileExpression, compilePredicate, parseExpression } from '../../src/profile/expression.ts'
+import {
+  compileExpression,
+  compilePredicate,
+  parseExpression,
+} from '../../src/profile/expression.ts'
 import type { Resolve, Value } from '../../src/profile/expression.ts'
 import { defaultResolutionMs, durationMs } from '../../src/profile/time.ts'
 import type { MadeEvent } from './made-events.ts'
@@ -245,7 +249,10 @@ function valueOf(trait: TraitDefinition, entries: readonly Entry[], now: number)
   if (trait.halfLife !== undefined) {
     return all.reduce((sum, one) => sum + Number(one.value) * 2 ** ((one.time - now) / halfLife), 0)
   }
-  return statistic(trait.op, inWindow(trait, all, now).map((one) => Number(one.value)))
+  return statistic(
+    trait.op,
+    inWindow(trait, all, now).map((one) => Number(one.value)),
+  )
 }
 
 /** Buckets are aligned to the epoch; the window is the newest of them. */

@@ -75,28 +75,31 @@ describe('KeyIndex', () => {
 
 describe('Interner', () => {
   it('gives each text one number, through growth and a dump', () => {
-    const property = fc.property(fc.array(fc.string({ unit: 'grapheme', maxLength: 6 })), (texts) => {
-      const strings = new Interner()
-      const model = new Map<string, number>([['', 0]])
-      for (const text of texts) {
-        if (!model.has(text)) model.set(text, model.size)
-        expect(strings.internText(text)).toBe(model.get(text))
-      }
-      const copy = new Interner()
-      copy.load(strings.dump(0))
-      copy.load(strings.dump(0))
-      for (const [text, id] of model) {
-        expect(strings.text(id)).toBe(text)
-        expect(copy.text(id)).toBe(text)
-        expect(copy.internText(text)).toBe(id)
-        if (id === 0) continue
-        for (const other of model.keys()) {
-          const bytes = encoder.encode(`_${other}_`)
-          expect(copy.is(id, bytes, 1, bytes.length - 1)).toBe(other === text)
+    const property = fc.property(
+      fc.array(fc.string({ unit: 'grapheme', maxLength: 6 })),
+      (texts) => {
+        const strings = new Interner()
+        const model = new Map<string, number>([['', 0]])
+        for (const text of texts) {
+          if (!model.has(text)) model.set(text, model.size)
+          expect(strings.internText(text)).toBe(model.get(text))
         }
-      }
-      expect(copy.size).toBe(strings.size)
-    })
+        const copy = new Interner()
+        copy.load(strings.dump(0))
+        copy.load(strings.dump(0))
+        for (const [text, id] of model) {
+          expect(strings.text(id)).toBe(text)
+          expect(copy.text(id)).toBe(text)
+          expect(copy.internText(text)).toBe(id)
+          if (id === 0) continue
+          for (const other of model.keys()) {
+            const bytes = encoder.encode(`_${other}_`)
+            expect(copy.is(id, bytes, 1, bytes.length - 1)).toBe(other === text)
+          }
+        }
+        expect(copy.size).toBe(strings.size)
+      },
+    )
     fc.assert(property)
   })
 
