@@ -19,7 +19,7 @@ export interface RingGroup {
   readonly buckets: number
   /** Newest bucket's number (event time / resolution). */
   head: Column
-  /** u16 counts: cell = bucket × countRings + ring. */
+  /** u8 counts (see byte-counts.ts): cell = bucket × countRings + ring. */
   counts: Column
   countRings: number
   /** f32 values, likewise. */
@@ -230,7 +230,7 @@ function groupFor(
 
 function addGroupColumns(layout: RowLayout, group: RingGroup): void {
   group.head = layout.add('u32')
-  group.counts = layout.add('u16', group.countRings * group.buckets)
+  group.counts = layout.add('u8', group.countRings * group.buckets)
   group.values = layout.add('f32', group.valueRings * group.buckets)
 }
 

@@ -10,13 +10,16 @@ import { columnOf } from './trait-programs.ts'
  * ```
  *  0 u32 rows      4 u32 bytes of keys
  *  8 u32 hashes   12 u32 bytes of side data
- * 16 the rows' columns as they lie in memory
- *    f64[hashes]   hashes of distinct traits: row by row, trait by trait, as many as the row says
+ * 16 u32 excesses    20 zero
+ * 24 the rows' columns as they lie in memory
+ *    f64[hashes]     hashes of distinct traits: row by row, trait by trait, as many as the row says
+ *    u32[2 excesses] byte among the columns, and what its count has beyond 255
  *    u16[rows] lengths of the keys, u8[rows] kinds of the keys
  *    the keys, then side data as JSON: `[[row in the page, data], …]`, nothing where no row has any
  * ```
  */
-const HEAD_BYTES = 16
+const HEAD_BYTES = 24
+const EXCESS_BYTES = 8
 const KEY_HEAD_BYTES = 3
 
 const encoder = new TextEncoder()
@@ -42,11 +45,14 @@ export class PageCodec {
     const rows = Math.min(store.rowsPerPage, store.size - first)
     const { rowBytes } = store.compiled.layout
     const hashes = this.collectHashes(first, rows)
+    const excesses = this.collectExcesses(first, rows)
     const side = this.sideText(first, rows)
     let keyBytes = 0
     for (let row = first; row < first + rows; row++) keyBytes += store.index.length(row)
     const columnsEnd = HEAD_BYTES + rows * rowBytes
-    const keysAt = columnsEnd + 8 * hashes + KEY_HEAD_BYTES * rows
+    const excessesAt = columnsEnd + 8 * hashes
+    const keyHeads = excessesAt + EXCESS_BYTES * excesses.length
+    const keysAt = keyHeads + KEY_HEAD_BYTES * rows
     const total = keysAt + keyBytes + side.length
     if (total > this.bytes.length) this.bytes = new Uint8Array(2 ** Math.ceil(Math.log2(total)))
     const { bytes } = this
@@ -55,10 +61,16 @@ export class PageCodec {
     view.setUint32(4, keyBytes, true)
     view.setUint32(8, hashes, true)
     view.setUint32(12, side.length, true)
+    view.setUint32(16, excesses.length, true)
+    view.setUint32(20, 0, true)
     bytes.set(store.rowPage(page).u8.subarray(0, rows * rowBytes), HEAD_BYTES)
     this.clearHandles(view, rows)
     bytes.set(new Uint8Array(this.hashes.buffer, 0, 8 * hashes), columnsEnd)
-    this.encodeKeys(view, columnsEnd + 8 * hashes, first, rows)
+    excesses.forEach(([byte, excess], i) => {
+      view.setUint32(excessesAt + EXCESS_BYTES * i, byte, true)
+      view.setUint32(excessesAt + EXCESS_BYTES * i + 4, excess, true)
+    })
+    this.encodeKeys(view, keyHeads, first, rows)
     bytes.set(side, keysAt + keyBytes)
     return bytes.subarray(0, total)
   }
@@ -74,13 +86,17 @@ export class PageCodec {
     const first = page * store.rowsPerPage
     if (store.size !== first) throw new Error(`page ${page} follows ${store.size} profiles`)
     const columnsEnd = HEAD_BYTES + rows * store.compiled.layout.rowBytes
-    const keyHeads = columnsEnd + 8 * hashes
+    const excessesAt = columnsEnd + 8 * hashes
+    const keyHeads = excessesAt + EXCESS_BYTES * view.getUint32(16, true)
     this.decodeKeys(bytes, view, keyHeads, rows)
     const rowPage = store.rowPage(page)
     rowPage.u8.set(bytes.subarray(HEAD_BYTES, columnsEnd))
     rowPage.dirty = false
     rowPage.dueFrom = Number.NEGATIVE_INFINITY
-    this.restoreHashes(bytes.subarray(columnsEnd, keyHeads), first, rows)
+    this.restoreHashes(bytes.subarray(columnsEnd, excessesAt), first, rows)
+    for (let at = excessesAt; at < keyHeads; at += EXCESS_BYTES) {
+      store.counts.restore(first, view.getUint32(at, true), view.getUint32(at + 4, true))
+    }
     store.countSegments(first, rows)
     if (sideBytes === 0) return
     const sideAt = keyHeads + KEY_HEAD_BYTES * rows + keyBytes
@@ -121,6 +137,12 @@ export class PageCodec {
       this.store.createKey(kind, this.hash, bytes, keyAt, keyEnd)
       keyAt = keyEnd
     }
+  }
+
+  private collectExcesses(first: number, rows: number): [number, number][] {
+    const excesses: [number, number][] = []
+    this.store.counts.each(first, rows, (byte, excess) => excesses.push([byte, excess]))
+    return excesses
   }
 
   private collectHashes(first: number, rows: number): number {

@@ -1,6 +1,7 @@
 import { KEY_KIND, hashKey } from '../event/record.ts'
 import type { Hash64, KeyKind, RecordCursor } from '../event/record.ts'
 import type { CompiledDefinition, TraitShape } from './compile.ts'
+import { ByteCounts } from './byte-counts.ts'
 import { HashSets } from './hash-sets.ts'
 import { Interner } from './interner.ts'
 import { KeyIndex } from './key-index.ts'
@@ -49,6 +50,8 @@ export class ProfileStore {
   /** Values of `distinct` traits, as hashes. */
   readonly sets = new HashSets()
   readonly index = new KeyIndex()
+  /** Counts of windows' buckets. */
+  readonly counts: ByteCounts
   page: RowPage
   row = -1
   o8 = 0
@@ -59,7 +62,7 @@ export class ProfileStore {
   private readonly template: Uint8Array
   private readonly distinct: readonly TraitShape[]
   private readonly side = new Map<number, SideData>()
-  private readonly counts: number[]
+  private readonly members: number[]
   private readonly rowBytes: number
   private readonly pageBits: number
   private readonly pageMask: number
@@ -71,7 +74,8 @@ export class ProfileStore {
     this.pageMask = (1 << this.pageBits) - 1
     this.template = compiled.layout.template()
     this.distinct = compiled.traits.filter(({ definition }) => definition.op === 'distinct')
-    this.counts = compiled.segments.map(() => 0)
+    this.members = compiled.segments.map(() => 0)
+    this.counts = new ByteCounts(this)
     this.page = new RowPage(0)
   }
 
@@ -184,12 +188,12 @@ export class ProfileStore {
     const bit = 1 << (segment & 7)
     if (((this.page.u8[byte] & bit) !== 0) === inside) return
     this.page.u8[byte] ^= bit
-    this.counts[segment] += inside ? 1 : -1
+    this.members[segment] += inside ? 1 : -1
   }
 
   /** Members of each segment, in the order of the definition. */
   segmentCounts(): readonly number[] {
-    return this.counts
+    return this.members
   }
 
   sideOf(row: number): SideData | undefined {
@@ -241,6 +245,7 @@ export class ProfileStore {
     this.compiled.segments.forEach((_, segment) => this.setSegment(row, segment, false))
     const sequence = this.lastSequence(row)
     this.dropSets()
+    this.counts.forgetRow()
     const forwarded = this.page.u8[this.o1 + this.compiled.columns.forwarded.index]
     this.page.u8.set(this.template, this.o1)
     this.page.u8[this.o1 + this.compiled.columns.forwarded.index] = forwarded
@@ -286,7 +291,7 @@ export class ProfileStore {
       this.at(row)
       for (let byte = 0; byte < segments.length; byte++) {
         let bits = this.page.u8[this.o1 + segments.index + byte]
-        for (; bits !== 0; bits &= bits - 1) this.counts[8 * byte + 31 - Math.clz32(bits & -bits)]++
+        for (; bits !== 0; bits &= bits - 1) this.members[8 * byte + 31 - Math.clz32(bits & -bits)]++
       }
     }
   }

@@ -12,12 +12,10 @@ export type Update = () => void
 /** A trait's value now; NaN for none. */
 export type NumberReader = () => number
 
-const COUNT_MAX = 65_535
-
 /** Moves a group's newest bucket up to `now`, emptying the buckets that this passes. */
 export function advanceGroup(context: Context, group: RingGroup): void {
   const { store, now } = context
-  const { page, o4, o2 } = store
+  const { page, o4, o1 } = store
   const current = Math.floor(now / group.resolutionMs)
   const head = page.u32[o4 + group.head.index]
   if (current <= head) return
@@ -25,8 +23,8 @@ export function advanceGroup(context: Context, group: RingGroup): void {
   const steps = Math.min(current - head, buckets)
   for (let s = 0; s < steps; s++) {
     const bucket = (current - s) % buckets
-    const counts = o2 + group.counts.index + bucket * countRings
-    page.u16.fill(0, counts, counts + countRings)
+    const counts = o1 + group.counts.index + bucket * countRings
+    for (let ring = 0; ring < countRings; ring++) store.counts.clear(counts + ring)
     const values = o4 + group.values.index + bucket * valueRings
     page.f32.fill(0, values, values + valueRings)
     for (const ring of group.extremes) page.f32[values + ring] = Number.NaN
@@ -70,9 +68,8 @@ function countUpdate(shape: TraitShape, context: Context): Update {
 function countInRing(context: Context, group: RingGroup, ring: number): void {
   const bucket = bucketFor(context, group)
   if (bucket < 0) return
-  const { page, o2 } = context.store
-  const cell = o2 + group.counts.index + bucket * group.countRings + ring
-  if (page.u16[cell] < COUNT_MAX) page.u16[cell]++
+  const { counts, o1 } = context.store
+  counts.increment(o1 + group.counts.index + bucket * group.countRings + ring)
 }
 
 function valueUpdate(shape: TraitShape, context: Context, resolve: Resolve): Update {
@@ -407,15 +404,15 @@ function oldestBucket(group: RingGroup, head: number, now: number): number {
 }
 
 function ringCount(shape: TraitShape, group: RingGroup, context: Context): number {
-  const { page, o2, o4 } = context.store
+  const { page, counts, o1, o4 } = context.store
   const { buckets, countRings } = group
   const head = page.u32[o4 + group.head.index]
-  const base = o2 + group.counts.index + shape.countRing
+  const base = o1 + group.counts.index + shape.countRing
   let bucket = oldestBucket(group, head, context.now)
   let place = bucket % buckets
   let count = 0
   for (; bucket <= head; bucket++) {
-    count += page.u16[base + place * countRings]
+    count += counts.get(base + place * countRings)
     if (++place === buckets) place = 0
   }
   return count
@@ -462,7 +459,7 @@ export function ringExpiry(
   context: Context,
   afterMs: number,
 ): number {
-  const { page, o2, o4 } = context.store
+  const { page, o1, o4 } = context.store
   const head = page.u32[o4 + group.head.index]
   const { buckets, resolutionMs } = group
   const oldest = Math.max(head - buckets + 1, Math.floor(afterMs / resolutionMs) - buckets + 1)
@@ -471,7 +468,7 @@ export function ringExpiry(
     const { countRing, valueRing } = shape
     const filled =
       countRing >= 0
-        ? page.u16[o2 + group.counts.index + place * group.countRings + countRing] > 0
+        ? page.u8[o1 + group.counts.index + place * group.countRings + countRing] > 0
         : isFilled(page.f32[o4 + group.values.index + place * group.valueRings + valueRing])
     const expires = (bucket + buckets) * resolutionMs
     if (filled && expires > afterMs) return expires

@@ -194,6 +194,17 @@ const stream: fc.Arbitrary<Step[]> = fc
     })
   })
 
+/** One event of a stream comes some hundred times: more than a byte counts, or nearly. */
+const bursts: fc.Arbitrary<Step[]> = fc
+  .tuple(stream, fc.nat(), fc.integer({ min: 250, max: 600 }))
+  .map(([steps, at, times]) =>
+    steps.flatMap((step, i) => {
+      return i === at % steps.length && 'event' in step
+        ? Array.from({ length: times }, () => step)
+        : [step]
+    }),
+  )
+
 class Subject {
   readonly store = new ProfileStore(compiled)
   readonly fold = new Fold(compiled, this.store)
@@ -347,6 +358,32 @@ describe('the fold', () => {
       })
     })
     fc.assert(property, RUNS)
+  })
+
+  it('counts a burst exactly, also through a checkpoint and a reset', () => {
+    const property = fc.property(bursts, gap, (steps, later) => {
+      const subject = new Subject()
+      const references = new Map(KEYS.map((key) => [key, new ReferenceProfile(definition)]))
+      const journal = run(steps, subject, {
+        event: (event) => references.get(event.key)?.apply(event),
+        advanced: (key, _, now, changed) => changed && references.get(key)?.timer(now),
+      })
+      const copy = new Subject()
+      copy.store.importDictionary(subject.store.exportDictionary(0))
+      copyPages(subject.store, copy.store)
+      for (const [key, reference] of references) {
+        const row = subject.store.findKey(KEY_KIND.anonymous, key)
+        if (row < 0) continue
+        compare(subject, row, reference, reference.clock + later)
+        compare(copy, row, reference, reference.clock + later)
+      }
+      expect(copy.bytes()).toBe(subject.bytes())
+      const before = subject.image(START + later)
+      for (let row = 0; row < subject.store.size; row++) subject.store.reset(row)
+      for (const bytes of journal) subject.apply(bytes)
+      expect(subject.image(START + later)).toBe(before)
+    })
+    fc.assert(property, { numRuns: 25 })
   })
 
   it('leaves no trace where firing has no effect', () => {
