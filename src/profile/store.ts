@@ -291,7 +291,8 @@ export class ProfileStore {
       this.at(row)
       for (let byte = 0; byte < segments.length; byte++) {
         let bits = this.page.u8[this.o1 + segments.index + byte]
-        for (; bits !== 0; bits &= bits - 1) this.members[8 * byte + 31 - Math.clz32(bits & -bits)]++
+        for (; bits !== 0; bits &= bits - 1)
+          this.members[8 * byte + 31 - Math.clz32(bits & -bits)]++
       }
     }
   }
