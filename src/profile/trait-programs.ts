@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import { NUMBER_FIELD_INDEX, STRING_FIELD_INDEX } from './context.ts'
 import { compileExpression, compilePredicate, parseExpression } from './expression.ts'
 import type { Resolve, Value } from './expression.ts'
+import type { ProfileStore } from './store.ts'
 
 /** Applies one event to one trait of the context's row. */
 export type Update = () => void
@@ -331,9 +332,34 @@ export function readTags(shape: TraitShape, context: Context): Tag[] {
   return tags.sort((a, b) => b.weight - a.weight)
 }
 
-/** Weight of one string; 0 when it is not among the kept. */
+/** Weight of one string now; 0 when it is not among the kept. */
 export function tagReader(shape: TraitShape, text: string, context: Context): NumberReader {
-  return () => readTags(shape, context).find((tag) => tag.value === text)?.weight ?? 0
+  const { store } = context
+  const reference = columnOf(shape.b)
+  return () => {
+    const weight = storedTagWeight(shape, text, store)
+    if (weight === 0) return 0
+    return weight * 2 ** ((store.page.f64[store.o8 + reference] - context.now) / shape.halfLifeMs)
+  }
+}
+
+/** Weight of one string as of the trait's newest event; 0 when it is not among the kept. */
+export function storedTagWeight(shape: TraitShape, text: string, store: ProfileStore): number {
+  const { page, o4, strings } = store
+  const ids = o4 + columnOf(shape.a)
+  for (let i = 0; i < shape.k; i++) {
+    const id = page.u32[ids + i]
+    if (id !== 0 && strings.text(id) === text) return page.f32[o4 + columnOf(shape.c) + i]
+  }
+  return 0
+}
+
+/** Weight of the heaviest string as of the trait's newest event; 0 when there is none. */
+export function storedTopWeight(shape: TraitShape, store: ProfileStore): number {
+  const weights = store.o4 + columnOf(shape.c)
+  let first = 0
+  for (let i = 0; i < shape.k; i++) first = Math.max(first, store.page.f32[weights + i])
+  return first
 }
 
 /** Weight of the heaviest string and its share of all; 0 and NaN when there is none. */

@@ -89,6 +89,8 @@ const definition: ProfileDefinition = {
     plan: { when: "traits.plan == 'gold'" },
     gold: { when: 'gold' },
     recent: { when: 'recency >= 2' },
+    fond: { when: "tag('top', 'x') >= 0.71 or gold and tag('top', 'hats') < 1.3" },
+    eager: { when: 'top > 1.21' },
     crawled: { when: 'seen_by_bots >= 4' },
     several: { when: 'sessions >= 2 and count_30d == 3' },
   },
