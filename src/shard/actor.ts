@@ -35,7 +35,7 @@ const TIMER_TICK_MS = 500
 const TURN_BODY_BYTES = 128 * 1024
 
 /** Records applied before look-ups that came in the meantime are answered. */
-const LOOKUP_RECORDS = 64
+const LOOKUP_RECORDS = 16
 
 /**
  * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.
