@@ -54,7 +54,7 @@ const storage = Type.Object(
       64 * MEBIBYTE,
       16_384 * GIBIBYTE,
       64 * GIBIBYTE,
-      'Largest size of one shard’s database; address space, not disk space.',
+      'Largest size of one shard’s data file; when it is reached the process ends (ERR_STORAGE_FULL).',
     ),
   },
   { ...closed, description: 'The journal and its checkpoints.' },

@@ -40,6 +40,8 @@ export function openEnvironment(
       maxDbs: 8,
       encoding: 'binary',
       overlappingSync: false,
+      // Mapped at once, so that the map need not be replaced as the file grows; see space.ts.
+      ...(options.mapSizeMaxBytes === undefined ? {} : { mapSize: options.mapSizeMaxBytes }),
       // Transactions are made with `batch`. lmdb's own batch of a turn holds a promise that nobody
       // can handle when its commit fails.
       eventTurnBatching: false,

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { RecordCursor } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { decodeBlock, encodeBlock, viewBlock } from './block.ts'
@@ -9,6 +8,8 @@ import { DeadLetters } from './dead-letters.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
+import { Space } from './space.ts'
+import { writeFailure } from './write-failure.ts'
 
 export const STORAGE_FORMAT = 1
 
@@ -16,6 +17,8 @@ export interface ShardStoreOptions {
   readonly shard: number
   readonly shardCount: number
   readonly deadLettersMax: number
+  /** Largest size of the data file; as large as it gets if absent. */
+  readonly mapSizeMaxBytes?: number
   readonly readOnly?: boolean
 }
 
@@ -47,33 +50,44 @@ export class ShardStore {
   private readonly environment: Environment
   private readonly checkpoint: Checkpoint
   private readonly deadLetters: DeadLetters
+  private readonly space: Space
   private readonly shard: number
+  private readonly place: { readonly shard: number; readonly path: string }
   private readonly pending: Block[] = []
   private readonly cache: Block[] = []
   private readonly cursor = new RecordCursor()
 
-  private constructor(environment: Environment, options: ShardStoreOptions) {
+  private constructor(environment: Environment, space: Space, options: ShardStoreOptions) {
     this.environment = environment
+    this.space = space
     this.shard = options.shard
+    this.place = { shard: options.shard, path: space.path }
     this.checkpoint = new Checkpoint(environment, options.shard)
     this.deadLetters = new DeadLetters(environment, options.deadLettersMax)
     this.nextSequence = this.endOfJournal()
     this.durableSequence = this.nextSequence - 1
   }
 
+  /** Throws the errors of {@link openEnvironment}, and `ERR_STORAGE_FULL` where the file is too large. */
   static open(path: string, options: ShardStoreOptions): ShardStore {
-    const environment = openEnvironment(path, { readOnly: options.readOnly === true })
+    const { shard, readOnly = false, mapSizeMaxBytes } = options
+    const environment = openEnvironment(path, { readOnly, mapSizeMaxBytes })
     checkMeta(environment, path, options)
-    return new ShardStore(environment, options)
+    const bytesMax = readOnly ? Infinity : (mapSizeMaxBytes ?? Infinity)
+    return new ShardStore(environment, new Space(environment, { path, shard, bytesMax }), options)
   }
 
-  /** Appends a block. `records` are back to back with `previousSequence` set; they are copied. */
+  /**
+   * Appends a block. `records` are back to back with `previousSequence` set; they are copied. Throws
+   * `ERR_STORAGE_FULL` before anything is written.
+   */
   append(records: Uint8Array, count: number): Appended {
     const firstSequence = this.nextSequence
     const writtenAt = Date.now()
     const value = encodeBlock(records, count, firstSequence, writtenAt)
     const block = viewBlock(value)
     const hashes = this.hashesOf(block)
+    const claimed = this.space.claim(value.length + (hashes?.length ?? 0))
     this.nextSequence += count
     this.pending.push(block)
     const { journal, dedupe, root } = this.environment
@@ -84,14 +98,12 @@ export class ShardStore {
     })
     const committed = written.then(
       () => {
+        this.space.release(claimed)
         this.pending.splice(this.pending.indexOf(block), 1)
         this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
       },
       async (error: unknown) => {
-        const cause = await causeOf(error)
-        const reason = cause instanceof Error ? cause.message : String(cause)
-        const message = `shard ${this.shard} cannot write its journal: ${reason}`
-        throw new LimnError('ERR_STORAGE_WRITE', message, { cause })
+        throw await writeFailure(this.place, 'journal', error)
       },
     )
     return { firstSequence, committed }
@@ -156,9 +168,11 @@ export class ShardStore {
       old.push(key)
     }
     if (old.length === 0) return
-    await root.batch(() => {
-      for (const key of old) dedupe.remove(key).catch(() => undefined)
-    })
+    await this.write('dedupe log', 0, () =>
+      root.batch(() => {
+        for (const key of old) dedupe.remove(key).catch(() => undefined)
+      }),
+    )
   }
 
   /**
@@ -172,9 +186,11 @@ export class ShardStore {
     const keys = [...journal.getKeys({ end: end + 1, limit: DROPPED_A_TIME + 1 })]
     keys.pop() // it may reach up to `end` or beyond, or be the last
     if (keys.length === 0) return 0
-    await root.batch(() => {
-      for (const key of keys) journal.remove(key).catch(() => undefined)
-    })
+    await this.write('journal', 0, () =>
+      root.batch(() => {
+        for (const key of keys) journal.remove(key).catch(() => undefined)
+      }),
+    )
     this.cache.length = 0
     return keys.length
   }
@@ -195,19 +211,24 @@ export class ShardStore {
     pages: readonly [number, Uint8Array][],
     chunk: DictionaryChunk | null,
   ): Promise<void> {
-    return this.checkpoint.write(pages, chunk)
+    const bytes = pages.reduce((sum, [, page]) => sum + page.length, chunk?.bytes.length ?? 0)
+    return this.write('checkpoint', bytes, () => this.checkpoint.write(pages, chunk))
   }
 
   finishCheckpoint(meta: CheckpointMeta): Promise<void> {
-    return this.checkpoint.finish(meta)
+    return this.write('checkpoint', 0, () => this.checkpoint.finish(meta))
   }
 
   clearCheckpoint(): Promise<void> {
-    return this.checkpoint.clear()
+    return this.write('checkpoint', 0, () => this.checkpoint.clear())
   }
 
   putDeadLetter(letter: DeadLetter): void {
     this.deadLetters.put(letter)
+  }
+
+  get fileBytes(): number {
+    return this.space.fileBytes
   }
 
   removeDeadLetter(id: number): Promise<void> {
@@ -221,6 +242,18 @@ export class ShardStore {
   async close(): Promise<void> {
     await this.environment.root.flushed
     await this.environment.root.close()
+  }
+
+  /** Writes within the bound; throws `ERR_STORAGE_FULL` or `ERR_STORAGE_WRITE`. */
+  private async write(what: string, bytes: number, work: () => Promise<unknown>): Promise<void> {
+    const claimed = this.space.claim(bytes)
+    try {
+      await work()
+    } catch (error) {
+      throw await writeFailure(this.place, what, error)
+    } finally {
+      this.space.release(claimed)
+    }
   }
 
   private endOfJournal(): number {
@@ -280,15 +313,6 @@ export class ShardStore {
 
 const PRUNED_A_TIME = 1000
 const DROPPED_A_TIME = 1000
-
-const CAUSE_WAIT_MS_MAX = 100
-
-/** LMDB's own error, which lmdb hands over as a promise on the error of the failed commit. */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error
-  const reported = Promise.resolve(error.commitError).catch((cause: unknown) => cause)
-  return Promise.race([reported, delay(CAUSE_WAIT_MS_MAX, error)])
-}
 
 function checkMeta(environment: Environment, path: string, options: ShardStoreOptions): void {
   const text = environment.meta.get('shard')

@@ -82,6 +82,7 @@ export class ShardActor {
       shard: options.shard,
       shardCount: options.shardCount,
       deadLettersMax: options.deadLettersMax,
+      mapSizeMaxBytes: options.mapSizeMaxBytes,
     })
     const history = (last: number): Iterable<HistoryRecord> => this.store.history(last)
     this.replayer = new Replayer(this.profiles, this.fold, history)
@@ -445,6 +446,8 @@ export class ShardActor {
         dedupe_bytes: dedupe.bytes,
         dedupe_horizon_seconds: dedupe.horizonHours * 3600,
         dead_letters: store.deadLetterCount,
+        storage_bytes: store.fileBytes,
+        storage_bytes_max: this.options.mapSizeMaxBytes,
         recovery_seconds: recovery?.seconds ?? 0,
         recovery_replayed_records: recovery?.replayedRecords ?? 0,
         checkpoint_seconds: checkpointer?.lastSeconds ?? 0,
