@@ -27,10 +27,6 @@ const server = Type.Object(
       maxItems: 100,
       description: 'Origins whose pages may send events and read; * for any.',
     }),
-    trustProxy: Type.Boolean({
-      default: false,
-      description: 'Take the client address from X-Forwarded-For.',
-    }),
     idleTimeoutSeconds: integer(8, 960, 120, 'A silent connection is closed after this time.'),
     drainSeconds: integer(0, 600, 10, 'Time that open requests have at a stop.'),
   },
