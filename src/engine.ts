@@ -52,6 +52,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     spawn: (shard) => spawnShard(options, shard),
     segments,
     inflightBytesMax: Math.ceil(config.ingest.inflightBytesMax / config.storage.shards) + 1_048_576,
+    overviewIntervalMs: config.live.overviewIntervalMs,
     log,
     onFatal: options.onFatal,
   })

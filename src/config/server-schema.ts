@@ -121,7 +121,12 @@ const log = Type.Object(
 
 const live = Type.Object(
   {
-    topicsMax: integer(1, 10_000, 64, 'Topics one connection may subscribe to.'),
+    topicsMax: integer(
+      1,
+      10_000,
+      64,
+      'Topics one connection may subscribe to; more are answered with ERR_LIVE_TOPIC.',
+    ),
     bufferBytesMax: integer(
       65_536,
       256 * MEBIBYTE,
