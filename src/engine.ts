@@ -102,6 +102,7 @@ function spawnShard(options: EngineOptions, shard: number): Worker {
     dedupeBytesMax: config.dedupe.memoryBytesMax,
     checkpointIntervalMs: config.checkpoint.intervalSeconds * 1000,
     deadLettersMax: config.deadLetters.max,
+    deadLettersBytesMax: config.deadLetters.bytesMax,
     timers: options.timers,
   }
   const heapMb = Math.floor((totalmem() * HEAP_SHARE) / config.storage.shards / 1_048_576)

@@ -92,7 +92,15 @@ const checkpoint = Type.Object(
 )
 
 const deadLetters = Type.Object(
-  { max: integer(0, 10_000_000, 100_000, 'Rejected events kept a shard; the oldest go first.') },
+  {
+    max: integer(0, 10_000_000, 100_000, 'Rejected events kept a shard; the oldest go first.'),
+    bytesMax: integer(
+      0,
+      64 * GIBIBYTE,
+      128 * MEBIBYTE,
+      'Bytes of them kept a shard; the oldest go first.',
+    ),
+  },
   { ...closed, description: 'Rejected events, kept with their reason.' },
 )
 

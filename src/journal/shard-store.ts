@@ -17,6 +17,8 @@ export interface ShardStoreOptions {
   readonly shard: number
   readonly shardCount: number
   readonly deadLettersMax: number
+  /** Of all dead letters; without a bound if absent. */
+  readonly deadLettersBytesMax?: number
   /** Largest size of the data file; as large as it gets if absent. */
   readonly mapSizeMaxBytes?: number
   readonly readOnly?: boolean
@@ -63,7 +65,10 @@ export class ShardStore {
     this.shard = options.shard
     this.place = { shard: options.shard, path: space.path }
     this.checkpoint = new Checkpoint(environment, options.shard)
-    this.deadLetters = new DeadLetters(environment, options.deadLettersMax)
+    this.deadLetters = new DeadLetters(environment, space, {
+      max: options.deadLettersMax,
+      bytesMax: options.deadLettersBytesMax ?? Infinity,
+    })
     this.nextSequence = this.endOfJournal()
     this.durableSequence = this.nextSequence - 1
   }
@@ -73,8 +78,9 @@ export class ShardStore {
     const { shard, readOnly = false, mapSizeMaxBytes } = options
     const environment = openEnvironment(path, { readOnly, mapSizeMaxBytes })
     checkMeta(environment, path, options)
-    const bytesMax = readOnly ? Infinity : (mapSizeMaxBytes ?? Infinity)
-    return new ShardStore(environment, new Space(environment, { path, shard, bytesMax }), options)
+    const bytesMax = mapSizeMaxBytes ?? Infinity
+    const space = new Space(environment, { path, shard, bytesMax, readOnly })
+    return new ShardStore(environment, space, options)
   }
 
   /**
@@ -237,6 +243,15 @@ export class ShardStore {
 
   get deadLetterCount(): number {
     return this.deadLetters.count
+  }
+
+  get deadLetterBytes(): number {
+    return this.deadLetters.bytes
+  }
+
+  /** Letters that were not kept or had to go, since the store was opened. */
+  get deadLettersDropped(): number {
+    return this.deadLetters.dropped
   }
 
   async close(): Promise<void> {

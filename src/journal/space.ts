@@ -12,6 +12,8 @@ export interface SpaceOptions {
   readonly path: string
   readonly shard: number
   readonly bytesMax: number
+  /** Nothing is written, hence nothing claimed. */
+  readonly readOnly: boolean
 }
 
 /**
@@ -23,6 +25,7 @@ export interface SpaceOptions {
  */
 export class Space {
   readonly path: string
+  readonly readOnly: boolean
   private readonly environment: Environment
   private readonly options: SpaceOptions
   private readonly file: string
@@ -33,9 +36,10 @@ export class Space {
     this.environment = environment
     this.options = options
     this.path = options.path
+    this.readOnly = options.readOnly
     this.file = join(options.path, 'data.mdb')
     this.ceiling = this.fileBytes
-    if (this.ceiling > options.bytesMax) throw this.full(this.ceiling)
+    if (!options.readOnly && this.ceiling > options.bytesMax) throw this.full(this.ceiling)
   }
 
   get fileBytes(): number {

@@ -82,6 +82,7 @@ export class ShardActor {
       shard: options.shard,
       shardCount: options.shardCount,
       deadLettersMax: options.deadLettersMax,
+      deadLettersBytesMax: options.deadLettersBytesMax,
       mapSizeMaxBytes: options.mapSizeMaxBytes,
     })
     const history = (last: number): Iterable<HistoryRecord> => this.store.history(last)
@@ -431,6 +432,7 @@ export class ShardActor {
         events_accepted: ingress.accepted,
         events_duplicate: ingress.duplicates,
         events_rejected: ingress.rejected,
+        dead_letters_dropped: store.deadLettersDropped,
         records_applied: this.applied,
         timers_fired: this.timers.fired,
         predictions: this.predictor.scored,
@@ -446,6 +448,7 @@ export class ShardActor {
         dedupe_bytes: dedupe.bytes,
         dedupe_horizon_seconds: dedupe.horizonHours * 3600,
         dead_letters: store.deadLetterCount,
+        dead_letter_bytes: store.deadLetterBytes,
         storage_bytes: store.fileBytes,
         storage_bytes_max: this.options.mapSizeMaxBytes,
         recovery_seconds: recovery?.seconds ?? 0,

@@ -25,6 +25,7 @@ export interface ShardOptions {
   readonly dedupeBytesMax: number
   readonly checkpointIntervalMs: number
   readonly deadLettersMax: number
+  readonly deadLettersBytesMax: number
   /** Fire due instants of silent shoppers by the wall clock; an offline import leaves them. */
   readonly timers: boolean
 }
