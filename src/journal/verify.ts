@@ -24,7 +24,7 @@ const REBUILD = 'run "limn check --repair": the checkpoint is dropped and rebuil
 
 /** Reads everything a shard has on disk and checks it; changes nothing. */
 export function verifyShard(path: string, shard: number): Verification {
-  const environment = openEnvironment(path, { readOnly: true })
+  const environment = openEnvironment(path, { readOnly: true, checkValues: true })
   const result: Verification = { blocks: 0, records: 0, checkpointPages: 0, findings: [] }
   let expected: number | null = null
   for (const { key, value } of environment.journal.getRange()) {

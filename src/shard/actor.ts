@@ -9,7 +9,7 @@ import { DueIndex } from '../profile/due-index.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { toErrorValue } from '../protocol/errors.ts'
-import type { IngestRequest, ShardStats } from '../protocol/shards.ts'
+import type { IngestRequest, Query, QueryReply, ShardStats } from '../protocol/shards.ts'
 import { Batch } from './batch.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { DedupeWindow } from './dedupe.ts'
@@ -266,10 +266,7 @@ export class ShardActor {
   private handle(message: Exclude<ToShard, { type: 'ingest' }>): void {
     switch (message.type) {
       case 'query':
-        this.queries.answer(message.query, (reply) =>
-          this.send({ type: 'answered', id: message.id, reply }),
-        )
-        return
+        return this.answer(message.id, message.query)
       case 'stats':
         this.send({
           type: 'stats',
@@ -298,6 +295,18 @@ export class ShardActor {
         return
       case 'stop':
         this.finishWith(message.id, this.stop())
+    }
+  }
+
+  /** A look-up that meets a damaged block fails by itself: it changes nothing, others go on. */
+  private answer(id: number, query: Query): void {
+    const send = (reply: QueryReply): void => this.send({ type: 'answered', id, reply })
+    try {
+      this.queries.answer(query, send)
+    } catch (error) {
+      const value = toErrorValue(error)
+      if (value.code !== 'ERR_STORAGE_CORRUPT') throw error
+      send({ status: 500, body: JSON.stringify({ error: value }) })
     }
   }
 
