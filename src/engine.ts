@@ -33,6 +33,7 @@ export interface Engine {
   stop(): Promise<void>
 }
 
+const MS_A_DAY = 86_400_000
 /** A shard's share of memory for JavaScript objects; profiles' columns live outside of it. */
 const HEAP_SHARE = 0.25
 
@@ -100,6 +101,7 @@ function spawnShard(options: EngineOptions, shard: number): Worker {
     limits: ingestLimits(config.ingest),
     dedupeHours: config.dedupe.hours,
     dedupeBytesMax: config.dedupe.memoryBytesMax,
+    retentionMs: (config.journal.retentionDays || Infinity) * MS_A_DAY,
     checkpointIntervalMs: config.checkpoint.intervalSeconds * 1000,
     deadLettersMax: config.deadLetters.max,
     deadLettersBytesMax: config.deadLetters.bytesMax,

@@ -91,6 +91,18 @@ const checkpoint = Type.Object(
   { ...closed, description: 'How often profiles are written, which bounds the time to recover.' },
 )
 
+const journal = Type.Object(
+  {
+    retentionDays: integer(
+      0,
+      36_500,
+      0,
+      'Days that records are kept after they were written, in whole blocks; 0 keeps them for ever. See docs/runtime-semantics.md for what is lost with them.',
+    ),
+  },
+  { ...closed, description: 'How far back the journal reaches.' },
+)
+
 const deadLetters = Type.Object(
   {
     max: integer(0, 10_000_000, 100_000, 'Rejected events kept a shard; the oldest go first.'),
@@ -161,7 +173,7 @@ const profile = Type.Object(
 
 /** The server file. Units are in the names; every value has a default, so no file is needed. */
 export const serverSchema = Type.Object(
-  { server, storage, ingest, dedupe, checkpoint, deadLetters, models, log, live, profile },
+  { server, storage, journal, ingest, dedupe, checkpoint, deadLetters, models, log, live, profile },
   closed,
 )
 

@@ -1,6 +1,6 @@
 import { RecordCursor } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { decodeBlock, encodeBlock, viewBlock } from './block.ts'
+import { decodeBlock, encodeBlock, viewBlock, writtenAtOf } from './block.ts'
 import type { Block } from './block.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CheckpointMeta, DictionaryChunk } from './checkpoint.ts'
@@ -182,23 +182,32 @@ export class ShardStore {
   }
 
   /**
-   * Drops whole blocks before a sequence, a bounded number at a time; resolves with how many. Keeps
-   * what recovery needs: everything after the checkpoint's position, and the last block, which says
-   * where the journal ends. Chains of records end where the journal now begins.
+   * Drops whole blocks that were written before then, oldest first, at most {@link DROPPED_A_TIME};
+   * resolves with how many, 0 when none is left to drop. Keeps what recovery needs: everything after
+   * the checkpoint's position, forwards that are not confirmed, and the last block, which says where
+   * the journal ends. Chains of records end where the journal now begins.
    */
-  async dropBlocksBefore(sequence: number): Promise<number> {
+  async dropBlocksWrittenBefore(timeMs: number): Promise<number> {
     const { journal, root } = this.environment
-    const end = Math.min(sequence, (this.readCheckpoint()?.position ?? -1) + 1)
+    const end = firstNeeded(this.readCheckpoint())
     const keys = [...journal.getKeys({ end: end + 1, limit: DROPPED_A_TIME + 1 })]
     keys.pop() // it may reach up to `end` or beyond, or be the last
-    if (keys.length === 0) return 0
+    let count = keys.length
+    while (count > 0 && !(this.writtenAt(keys[count - 1]) < timeMs)) count >>= 1
+    if (count === 0) return 0
     await this.write('journal', 0, () =>
       root.batch(() => {
-        for (const key of keys) journal.remove(key).catch(() => undefined)
+        for (const key of keys.slice(0, count)) journal.remove(key).catch(() => undefined)
       }),
     )
     this.cache.length = 0
-    return keys.length
+    return count
+  }
+
+  /** Of the oldest record that is left; of the next one when there is none. */
+  get firstSequence(): number {
+    for (const sequence of this.environment.journal.getKeys({ limit: 1 })) return sequence
+    return this.nextSequence
   }
 
   readCheckpoint(): CheckpointMeta | null {
@@ -278,6 +287,12 @@ export class ShardStore {
     return 0
   }
 
+  /** When a block was written (wall clock, ms); NaN for one that is damaged. */
+  writtenAt(firstSequence: number): number {
+    const value = this.environment.journal.get(firstSequence)
+    return value === undefined ? NaN : writtenAtOf(value)
+  }
+
   private firstSequenceOf(sequence: number): number | null {
     for (const key of this.environment.journal.getKeys({
       start: sequence,
@@ -327,7 +342,15 @@ export class ShardStore {
 }
 
 const PRUNED_A_TIME = 1000
-const DROPPED_A_TIME = 1000
+/** Blocks in one transaction. */
+export const DROPPED_A_TIME = 256
+
+/** The first sequence that a recovery from this checkpoint reads. */
+function firstNeeded(meta: CheckpointMeta | null): number {
+  if (meta === null) return 0
+  const forwards = meta.pendingForwards.map(([, sequence]) => sequence)
+  return Math.min(meta.position + 1, ...forwards)
+}
 
 function checkMeta(environment: Environment, path: string, options: ShardStoreOptions): void {
   const text = environment.meta.get('shard')

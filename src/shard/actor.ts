@@ -30,6 +30,8 @@ import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
 const TIMER_TICK_MS = 500
+/** Transactions of dropped blocks after one checkpoint; more wait for the next. */
+const RETENTION_STEPS_MAX = 100
 /** Bytes of bodies decoded before a turn is ended, so that look-ups do not wait long. */
 const TURN_BODY_BYTES = 512 * 1024
 
@@ -353,6 +355,16 @@ export class ShardActor {
   private async checkpoint(): Promise<void> {
     await this.checkpointer?.run()
     await this.store.pruneDedupe(Date.now() - this.options.dedupeHours * 3_600_000)
+    await this.dropOldBlocks()
+  }
+
+  /** After a checkpoint, which holds what the dropped blocks have made. */
+  private async dropOldBlocks(): Promise<void> {
+    const before = Date.now() - this.options.retentionMs
+    if (before === Number.NEGATIVE_INFINITY) return
+    for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
+      if ((await this.store.dropBlocksWrittenBefore(before)) === 0) return
+    }
   }
 
   /** Graceful stop: what was accepted is durable, then a checkpoint, then the environment closes. */
@@ -453,6 +465,7 @@ export class ShardActor {
         profiles: this.profiles.size,
         profile_bytes: this.profiles.bytesPerProfile(),
         sequence: store.nextSequence,
+        journal_first_sequence: store.firstSequence,
         dedupe_ids: dedupe.size,
         dedupe_bytes: dedupe.bytes,
         dedupe_horizon_seconds: dedupe.horizonHours * 3600,

@@ -190,7 +190,7 @@ test('a look-up that meets a damaged block is answered with the code, and others
     const { status, body } = await limn.get(`/v1/profiles/u${user}/events?limit=1000`)
     answers.set(status, body)
   }
-  expect([...answers.keys()].sort()).toEqual([200, 500])
+  expect(new Set(answers.keys())).toEqual(new Set([200, 500]))
   expect(answers.get(500)).toMatchObject({
     error: {
       code: 'ERR_STORAGE_CORRUPT',
