@@ -68,6 +68,12 @@ export function decodeBlock(value: Uint8Array, where: string): Block {
   return viewBlock(value)
 }
 
+/** When a block was written (wall clock, ms); NaN for one that is damaged. */
+export function writtenAtOf(value: Uint8Array): number {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+  return faultOf(value, view) === null ? view.getFloat64(24, true) : NaN
+}
+
 /** Reads a block that is known to be whole; its records are a view of `value`. */
 export function viewBlock(value: Uint8Array): Block {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)

@@ -48,6 +48,7 @@ export function recover(
     for (const [key, sequence] of meta.pendingForwards) replayer.pendingForwards.set(key, sequence)
     onProgress(`checkpoint at ${meta.position}: ${profiles.size} profiles`)
   }
+  tellBeginning(store, from, onProgress)
   const replayedRecords = replayTail(parts, from, onProgress)
   const dedupeIds = restoreDedupe(store, dedupe, parts.dedupeHours)
   const checkpointSkipped = meta !== null && !usable ? 'the profile definition has changed' : ''
@@ -61,6 +62,21 @@ export function recover(
     seconds,
     checkpointSkipped,
   }
+}
+
+/** Says so where profiles are folded from a journal whose older part was dropped. */
+function tellBeginning(
+  store: ShardStore,
+  from: number,
+  onProgress: (detail: string) => void,
+): void {
+  const { firstSequence } = store
+  if (firstSequence <= from || firstSequence === store.nextSequence) return
+  const writtenAt = store.writtenAt(firstSequence)
+  const since = Number.isNaN(writtenAt) ? '' : `, written ${new Date(writtenAt).toISOString()}`
+  onProgress(
+    `profiles are folded from the journal, which reaches back to record ${firstSequence}${since}; what was dropped before (journal.retentionDays) is not in them`,
+  )
 }
 
 function loadPages(store: ShardStore, profiles: ProfileStore): number {
