@@ -9,11 +9,13 @@ export interface WaitingLookup {
   readonly id: string
   readonly minPosition: string
   readonly model: string
-  /** `body` is a view that must not be kept. */
+  /** `body` is a view that must not be changed. */
   take(status: number, body: Uint8Array): void
   fail(error: ErrorValue): void
 }
 
+/** Look-ups that may wait for one shard; more are refused with `ERR_OVERLOADED`. */
+export const LOOKUPS_WAITING_MAX = 65_536
 /** A shard that has not answered for so long has events at hand or no processor. */
 const BUSY_MS = 1
 
@@ -22,8 +24,8 @@ const BUSY_MS = 1
  * answers, so as a rule one is under way: what is asked until it is answered goes with the next one.
  * A shard with nothing else to do thus gets each look-up at the end of the event-loop turn, and many
  * at a time when there are many; no timer is needed. To a shard that is slow to answer messages go
- * out all the same, for it answers whatever has come when it next looks. Owns those who wait; each
- * is told once.
+ * out all the same, for it answers whatever has come when it next looks. Owns those who wait, at
+ * most {@link LOOKUPS_WAITING_MAX}; each is told once.
  */
 export class LookupChannel {
   private readonly waiting = new Map<number, WaitingLookup>()
@@ -40,6 +42,7 @@ export class LookupChannel {
   }
 
   add(lookup: WaitingLookup): void {
+    if (this.waiting.size >= LOOKUPS_WAITING_MAX) return lookup.fail(TOO_MANY)
     const { what, id, minPosition, model } = lookup
     this.waiting.set(this.posted + this.fields.length / LOOKUP_FIELDS, lookup)
     this.fields.push(what, id, minPosition, model)
@@ -80,4 +83,10 @@ export class LookupChannel {
     this.postedAt = performance.now()
     this.post({ type: 'lookups', first: posted, fields })
   }
+}
+
+const TOO_MANY: ErrorValue = {
+  code: 'ERR_OVERLOADED',
+  message: `more than ${LOOKUPS_WAITING_MAX} look-ups wait for this shard; slow down`,
+  retryable: true,
 }
