@@ -1,7 +1,8 @@
 import { RecordCursor } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { decodeBlock, encodeBlock, viewBlock, writtenAtOf } from './block.ts'
+import { blockBytes, decodeBlock, encodeBlock, viewBlock, writtenAtOf } from './block.ts'
 import type { Block } from './block.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CheckpointMeta, DictionaryChunk } from './checkpoint.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -36,6 +37,12 @@ export interface StoredRecord {
   readonly bytes: Uint8Array
 }
 
+interface Claims {
+  bytes: number
+  /** Why the last claim was refused. */
+  fault: unknown
+}
+
 /** Decoded blocks kept for walks along a chain. */
 const CACHED_BLOCKS_MAX = 16
 
@@ -57,6 +64,8 @@ export class ShardStore {
   private readonly place: { readonly shard: number; readonly path: string }
   private readonly pending: Block[] = []
   private readonly cache: Block[] = []
+  /** Blocks that LMDB has not committed yet lie in these. */
+  private readonly buffers = new BufferPool()
   private readonly cursor = new RecordCursor()
 
   private constructor(environment: Environment, space: Space, options: ShardStoreOptions) {
@@ -90,7 +99,8 @@ export class ShardStore {
   append(records: Uint8Array, count: number): Appended {
     const firstSequence = this.nextSequence
     const writtenAt = Date.now()
-    const value = encodeBlock(records, count, firstSequence, writtenAt)
+    const buffer = this.buffers.take(blockBytes(records.length, count))
+    const value = encodeBlock(records, count, { firstSequence, writtenAt }, buffer)
     const block = viewBlock(value)
     const hashes = this.hashesOf(block)
     const claimed = this.space.claim(value.length + (hashes?.length ?? 0))
@@ -106,6 +116,7 @@ export class ShardStore {
       () => {
         this.space.release(claimed)
         this.pending.splice(this.pending.indexOf(block), 1)
+        this.buffers.giveBack(buffer)
         this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
       },
       async (error: unknown) => {
@@ -222,12 +233,19 @@ export class ShardStore {
     return this.checkpoint.dictionaryChunks()
   }
 
-  writeCheckpointPages(
-    pages: readonly [number, Uint8Array][],
+  /** Pages before one that finds no room are written: they are as sound as those of a crash. */
+  async writeCheckpointPages(
+    pages: Iterable<[number, Uint8Array]>,
     chunk: DictionaryChunk | null,
   ): Promise<void> {
-    const bytes = pages.reduce((sum, [, page]) => sum + page.length, chunk?.bytes.length ?? 0)
-    return this.write('checkpoint', bytes, () => this.checkpoint.write(pages, chunk))
+    const claims: Claims = { bytes: 0, fault: null }
+    const write = (): Promise<void> => this.checkpoint.write(this.claimed(pages, claims), chunk)
+    try {
+      await this.write('checkpoint', chunk?.bytes.length ?? 0, write)
+    } finally {
+      this.space.release(claims.bytes)
+    }
+    if (claims.fault !== null) throw claims.fault
   }
 
   finishCheckpoint(meta: CheckpointMeta): Promise<void> {
@@ -277,6 +295,22 @@ export class ShardStore {
       throw await writeFailure(this.place, what, error)
     } finally {
       this.space.release(claimed)
+    }
+  }
+
+  /** Pages as long as there is room for them; they are made one at a time, within a transaction. */
+  private *claimed(
+    pages: Iterable<[number, Uint8Array]>,
+    claims: Claims,
+  ): Generator<[number, Uint8Array]> {
+    for (const page of pages) {
+      try {
+        claims.bytes += this.space.claim(page[1].length, 0)
+      } catch (error) {
+        claims.fault = error
+        return
+      }
+      yield page
     }
   }
 

@@ -9,7 +9,7 @@ import { DueIndex } from '../profile/due-index.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { toErrorValue } from '../protocol/errors.ts'
-import type { IngestRequest, Query, QueryReply, ShardStats } from '../protocol/shards.ts'
+import type { IngestRequest, QueryReply, ShardStats } from '../protocol/shards.ts'
 import { Batch } from './batch.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { DedupeWindow } from './dedupe.ts'
@@ -18,7 +18,15 @@ import type { Part } from './ingress.ts'
 import { Joins } from './joins.ts'
 import { ShardLife } from './lifecycle.ts'
 import { Live } from './live.ts'
-import type { FromShard, PeerMessage, ShardOptions, ShardPort, ToShard } from './messages.ts'
+import { Lookups } from './lookups.ts'
+import type {
+  FromShard,
+  PeerMessage,
+  ShardOptions,
+  ShardPort,
+  ShardQuery,
+  ToShard,
+} from './messages.ts'
 import { Peers } from './peers.ts'
 import { Predictor } from './predictor.ts'
 import { Queries } from './queries.ts'
@@ -33,14 +41,18 @@ const TIMER_TICK_MS = 500
 /** Transactions of dropped blocks after one checkpoint; more wait for the next. */
 const RETENTION_STEPS_MAX = 100
 /** Bytes of bodies decoded before a turn is ended, so that look-ups do not wait long. */
-const TURN_BODY_BYTES = 512 * 1024
+const TURN_BODY_BYTES = 128 * 1024
+
+/** Records applied before look-ups that came in the meantime are answered. */
+const LOOKUP_RECORDS = 64
 
 /**
  * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.
  *
  * Everything happens in turns on one thread: {@link receive} only queues; a turn takes bodies, peers'
  * records and queries in the order they came, ends with one group commit, and answers leave when it
- * is durable. The mailbox is bounded by the client's admission. An unexpected error stops the shard
+ * is durable. Look-ups alone do not queue: they are answered when they arrive, or within a turn
+ * between two records. The mailbox is bounded by the client's admission. An unexpected error stops the shard
  * (`failed`): it never goes on with wrong data and never acknowledges on hope.
  */
 export class ShardActor {
@@ -57,12 +69,13 @@ export class ShardActor {
   private readonly joins: Joins
   private readonly ingress: Ingress
   private readonly queries: Queries
+  private readonly lookups: Lookups
   private readonly live: Live
   private readonly peers: Peers
   private readonly timers: Timers
   private readonly life: ShardLife
   private checkpointer: Checkpointer | null = null
-  private mailbox: ToShard[] = []
+  private mailbox: Exclude<ToShard, { type: 'lookups' }>[] = []
   private peerMail: { from: number; message: PeerMessage }[] = []
   private outbox: FromShard[] = []
   private scheduled = false
@@ -116,8 +129,9 @@ export class ShardActor {
       history,
       segmentCounts: () => this.profiles.segmentCounts(),
       now: Date.now,
-      lastSequence: () => this.store.nextSequence - 1,
+      lastSequence: () => this.turn.lastSequence,
     })
+    this.lookups = new Lookups(this.queries, this.predictor, port)
     this.life.send('OPENED')
   }
 
@@ -151,10 +165,27 @@ export class ShardActor {
     this.startTicks()
   }
 
-  /** Queues messages from the gateway's side; they are worked on in the next turn. */
+  /** Answers look-ups and queues the other messages; these are worked on in the next turn. */
   receive(messages: readonly ToShard[]): void {
-    for (const message of messages) this.mailbox.push(message)
-    this.schedule()
+    try {
+      this.take(messages)
+    } catch (error) {
+      this.fail(error)
+    }
+    if (this.mailbox.length > 0) this.schedule()
+  }
+
+  private take(messages: readonly ToShard[]): void {
+    const serves = this.life.state === 'live' || this.life.state === 'draining'
+    for (const message of messages) {
+      if (message.type !== 'lookups') this.mailbox.push(message)
+      else if (serves) this.lookups.answer(message)
+    }
+  }
+
+  /** Within a turn, between two records: takes what has arrived, so that look-ups do not wait. */
+  private poll(): void {
+    for (let mail = this.port.poll(); mail !== null; mail = this.port.poll()) this.take(mail)
   }
 
   private receivePeer(from: number, message: PeerMessage): void {
@@ -218,8 +249,12 @@ export class ShardActor {
       if (message.type === 'ingest') {
         bodyBytes += message.request.body.length
         this.ingest(message.id, message.request)
+        this.poll()
       } else {
-        if (message.type === 'query') this.dispatchParts()
+        if (message.type === 'query') {
+          this.dispatchParts()
+          this.turn.flushBlock()
+        }
         this.handle(message)
       }
     }
@@ -265,7 +300,7 @@ export class ShardActor {
     this.peers.post(part.shard, message, part.done)
   }
 
-  private handle(message: Exclude<ToShard, { type: 'ingest' }>): void {
+  private handle(message: Exclude<ToShard, { type: 'ingest' | 'lookups' }>): void {
     switch (message.type) {
       case 'query':
         return this.answer(message.id, message.query)
@@ -301,7 +336,7 @@ export class ShardActor {
   }
 
   /** A look-up that meets a damaged block fails by itself: it changes nothing, others go on. */
-  private answer(id: number, query: Query): void {
+  private answer(id: number, query: ShardQuery): void {
     const send = (reply: QueryReply): void => this.send({ type: 'answered', id, reply })
     try {
       this.queries.answer(query, send)
@@ -432,6 +467,7 @@ export class ShardActor {
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++
         this.live.touched(row, cursor)
+        if (this.applied % LOOKUP_RECORDS === 0) this.poll()
       },
     }
   }

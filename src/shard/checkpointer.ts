@@ -1,5 +1,6 @@
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
+import { PageCodec } from '../profile/page-codec.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { Replayer } from './replayer.ts'
 
@@ -19,6 +20,7 @@ export class Checkpointer {
   private readonly profiles: ProfileStore
   private readonly compiled: CompiledDefinition
   private readonly replayer: Replayer
+  private readonly codec: PageCodec
   private running: Promise<void> | null = null
   /** Dictionary entries on disk; a chunk's index is its first entry. */
   private dictionaryFrom: number
@@ -39,6 +41,7 @@ export class Checkpointer {
     this.profiles = parts.profiles
     this.compiled = parts.compiled
     this.replayer = parts.replayer
+    this.codec = new PageCodec(parts.profiles)
     this.dictionaryFrom = parts.dictionaryEntries
     const meta = this.store.readCheckpoint()
     this.stale = meta === null || meta.schemaHash !== this.compiled.schemaHash
@@ -77,11 +80,6 @@ export class Checkpointer {
   }
 
   private async writeStep(pages: readonly number[]): Promise<void> {
-    const exported: [number, Uint8Array][] = []
-    for (const page of pages) {
-      exported.push([page, this.profiles.exportPage(page)])
-      this.profiles.clearDirty(page)
-    }
     const size = this.profiles.dictionarySize
     let chunk: { index: number; bytes: Uint8Array } | null = null
     if (size > this.dictionaryFrom) {
@@ -89,6 +87,13 @@ export class Checkpointer {
       chunk = { index: this.dictionaryFrom, bytes }
       this.dictionaryFrom = size
     }
-    await this.store.writeCheckpointPages(exported, chunk)
+    await this.store.writeCheckpointPages(this.encoded(pages), chunk)
+  }
+
+  private *encoded(pages: readonly number[]): Generator<[number, Uint8Array]> {
+    for (const page of pages) {
+      yield [page, this.codec.encode(page)]
+      this.profiles.clearDirty(page)
+    }
   }
 }

@@ -1,17 +1,28 @@
 import { MESSAGE_TYPES, RECORD_KIND, RecordCursor } from '../event/record.ts'
 import { Fold } from '../profile/fold.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
-import { profileText } from '../profile/read.ts'
+import { profileText, writeProfile } from '../profile/read.ts'
 import { ProfileStore } from '../profile/store.ts'
-import type { Query, QueryReply } from '../protocol/shards.ts'
+import type { QueryReply } from '../protocol/shards.ts'
 import { formatKey, ownerOf, parseKey, sequenceIn } from './key.ts'
+import type { Lookups } from './lookups.ts'
+import type { LOOKUPS, ShardQuery } from './messages.ts'
 import type { Predictor } from './predictor.ts'
 import { unknownModel } from './predictor.ts'
 import { foldHistory, reachesBack } from './replayer.ts'
 import type { HistoryReader, HistoryRecord } from './replayer.ts'
 
 type Answer = (reply: QueryReply) => void
-type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>
+type QueryOf<K extends ShardQuery['kind']> = Extract<ShardQuery, { kind: K }>
+
+/** A look-up as a shard gets it; '' stands for any position and for all models. */
+export interface Lookup {
+  readonly number: number
+  readonly what: (typeof LOOKUPS)[number]
+  readonly id: string
+  readonly minPosition: string
+  readonly model: string
+}
 
 /** A profile that is forwarded is answered by the shard of its successor: the client asks again. */
 export const REDIRECT = 307
@@ -38,18 +49,26 @@ export class Queries {
     this.parts = parts
   }
 
-  answer(query: Query, reply: Answer): void {
+  /** Appends the answer to `to`, a prediction's when it has been scored. */
+  lookUp(lookup: Lookup, to: Lookups): void {
+    const row = this.locate(lookup.id, lookup.minPosition)
+    if (typeof row !== 'number') return refuse(lookup, row, to)
+    if (lookup.what === 'predictions') return this.predictions(lookup, row, to)
+    const position = this.position(row)
+    const { profiles, now } = this.parts
+    writeProfile(profiles, { row, now: now(), position, scope: lookup.what }, to.body)
+    to.answered(lookup.number, 200)
+  }
+
+  answer(query: ShardQuery, reply: Answer): void {
     switch (query.kind) {
       case 'profile':
-        return reply(this.profile(query))
+        return reply(this.profileAt(query))
       case 'events':
         return reply(this.events(query))
-      case 'predictions':
-        return this.predictions(query, reply)
       case 'predictionBatch':
         return this.predictionBatch(query, reply)
       case 'segments':
-        return reply(json(200, { counts: this.parts.segmentCounts() }))
       case 'segment':
         return reply(json(200, { counts: this.parts.segmentCounts() }))
       case 'members':
@@ -59,17 +78,11 @@ export class Queries {
     }
   }
 
-  private profile(query: QueryOf<'profile'>): QueryReply {
-    const found = this.locate(query.id, query.minPosition)
-    if (typeof found !== 'number') return found
-    const { profiles, now } = this.parts
-    if (query.at !== null) return this.profileAt(found, query, query.at)
-    const body = profileText(profiles, found, now(), this.position(found), query.scope)
-    return { status: 200, body }
-  }
-
   /** Time travel: the shopper's own records up to then, folded again beside the live profile. */
-  private profileAt(row: number, query: QueryOf<'profile'>, at: number): QueryReply {
+  private profileAt(query: QueryOf<'profile'>): QueryReply {
+    const row = this.locate(query.id, query.minPosition)
+    if (typeof row !== 'number') return row
+    const { at } = query
     const { compiled, profiles, history } = this.parts
     const profilesThen = this.scratch?.profiles ?? new ProfileStore(compiled)
     this.scratch ??= { profiles: profilesThen, fold: new Fold(compiled, profilesThen) }
@@ -117,17 +130,17 @@ export class Queries {
     return { status: 200, body }
   }
 
-  private predictions(query: QueryOf<'predictions'>, reply: Answer): void {
-    const row = this.locate(query.id, query.minPosition)
-    if (typeof row !== 'number') return reply(row)
+  private predictions(lookup: Lookup, row: number, to: Lookups): void {
     const { predictor, now } = this.parts
-    const { model } = query
-    if (model !== null && !predictor.has(model)) {
-      return reply(json(404, { error: unknownModel(model, predictor.names) }))
+    const { model, number } = lookup
+    if (model !== '' && !predictor.has(model)) {
+      return refuse(lookup, json(404, { error: unknownModel(model, predictor.names) }), to)
     }
-    const names = model === null ? predictor.names : [model]
-    const done = (predictions: Record<string, unknown>): void =>
-      reply(json(200, model === null ? { predictions } : predictions[model]))
+    const names = model === '' ? predictor.names : [model]
+    const done = (predictions: Record<string, unknown>): void => {
+      to.body.text(JSON.stringify(model === '' ? { predictions } : predictions[model]))
+      to.answered(number, 200)
+    }
     predictor.enqueue(row, names, this.position(row), done, now())
   }
 
@@ -195,6 +208,11 @@ function eventText(cursor: RecordCursor, position: string): string {
   const time = new Date(cursor.eventTime).toISOString()
   const type = MESSAGE_TYPES[cursor.type]
   return `{"position":"${position}","type":"${type}","time":"${time}","receivedAt":"${received}","message":${cursor.message}}`
+}
+
+function refuse({ number }: Lookup, { status, body }: QueryReply, to: Lookups): void {
+  to.body.text(body)
+  to.answered(number, status)
 }
 
 function json(status: number, value: unknown): QueryReply {

@@ -1,6 +1,7 @@
 import { RecordCursor } from '../event/record.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
+import { PageCodec } from '../profile/page-codec.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { DedupeWindow } from './dedupe.ts'
 import type { Replayer } from './replayer.ts'
@@ -79,9 +80,10 @@ function tellBeginning(
 }
 
 function loadPages(store: ShardStore, profiles: ProfileStore): number {
+  const codec = new PageCodec(profiles)
   let pages = 0
   for (const [page, bytes] of store.checkpointPages()) {
-    profiles.importPage(page, bytes)
+    codec.decode(page, bytes)
     pages++
   }
   return pages

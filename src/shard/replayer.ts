@@ -49,6 +49,12 @@ export class Replayer {
   apply(cursor: RecordCursor, sequence: number): number {
     const row = this.profiles.ensureRecord(cursor)
     if (sequence <= this.profiles.lastSequence(row)) return -1
+    this.applyTo(row, cursor, sequence)
+    return row
+  }
+
+  /** Applies a record that is new to its profile's row. */
+  applyTo(row: number, cursor: RecordCursor, sequence: number): void {
     this.profiles.setLastSequence(row, sequence)
     if (cursor.kind === RECORD_KIND.event) {
       if ((cursor.flags & RECORD_FLAG.imported) === 0) this.applyEvent(row, cursor)
@@ -57,7 +63,6 @@ export class Replayer {
     } else {
       this.applyIdentity(row, cursor, sequence)
     }
-    return row
   }
 
   private applyEvent(row: number, cursor: RecordCursor): void {

@@ -68,6 +68,11 @@ export class Turn {
     this.nextSequence = parts.store.nextSequence
   }
 
+  /** Of the records applied, whether or not they are durable. */
+  get lastSequence(): number {
+    return this.nextSequence - 1
+  }
+
   /** Applies records back to back in `bytes`; `batch` hears of each. */
   applyRecords(bytes: Uint8Array, count: number, batch: Batch, stage: Stage, hops: number): void {
     this.batches.push(batch)
@@ -94,22 +99,25 @@ export class Turn {
       this.scoreIfAsked(row, place)
       return
     }
-    const applied = this.append(cursor)
+    const applied = row < 0 ? profiles.ensureRecord(cursor) : row
+    this.appendTo(applied, cursor)
     place.batch.advance(this.parts.shard, this.nextSequence - 1)
     this.scoreIfAsked(applied, place)
     this.parts.touched(applied, cursor)
   }
 
-  /** Chains, journals and folds the record as this shard's next; returns the row. */
-  append(cursor: RecordCursor): number {
+  /** Chains, journals and folds the record as this shard's next. */
+  append(cursor: RecordCursor): void {
+    this.appendTo(this.parts.profiles.ensureRecord(cursor), cursor)
+  }
+
+  private appendTo(row: number, cursor: RecordCursor): void {
     const { profiles, replayer } = this.parts
-    const row = profiles.ensureRecord(cursor)
     cursor.previousSequence = profiles.lastSequence(row)
     this.block.appendBytes(cursor.bytes, cursor.offset, cursor.byteLength)
     const sequence = this.nextSequence++
     if (cursor.kind === RECORD_KIND.import) this.flushBlock()
-    replayer.apply(cursor, sequence)
-    return row
+    replayer.applyTo(row, cursor, sequence)
   }
 
   /** Journals a record that this shard makes itself (timer, forward, …); returns its sequence. */
@@ -197,7 +205,9 @@ export class Turn {
   flushBlock(): void {
     if (this.block.count === 0) return
     const count = this.block.count
-    const { firstSequence, committed } = this.parts.store.append(this.block.take(), count)
+    const records = this.block.bytes.subarray(0, this.block.length)
+    const { firstSequence, committed } = this.parts.store.append(records, count)
+    this.block.truncate(0, 0)
     if (firstSequence + count !== this.nextSequence) {
       throw new Error(`journal is at ${firstSequence + count}, the turn at ${this.nextSequence}`)
     }

@@ -1,13 +1,28 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue, LiveMessage } from '../protocol/shards.ts'
+import { ANSWER_FIELDS, LOOKUP_FIELDS } from './messages.ts'
 import type { FromShard, ToShard } from './messages.ts'
 
 export type SpawnShard = (shard: number) => Worker
 
+type Answered = Extract<FromShard, { id: number }>
+
 interface Pending {
-  readonly take: (message: FromShard & { id: number }) => unknown
+  readonly take: (message: Answered) => unknown
   readonly fail: (error: ErrorValue) => void
+}
+
+/** A look-up as it goes to its shard, and who waits for the answer. */
+export interface WaitingLookup {
+  /** Index into `LOOKUPS`. */
+  readonly what: number
+  readonly id: string
+  readonly minPosition: string
+  readonly model: string
+  /** `body` is a view that must not be kept. */
+  take(status: number, body: Uint8Array): void
+  fail(error: ErrorValue): void
 }
 
 export interface WorkerEvents {
@@ -19,7 +34,7 @@ export interface WorkerEvents {
 
 /**
  * One shard's thread as the main thread sees it: messages out are collected and posted once per
- * event-loop turn; answers find their way back by id. When the thread ends, all that wait are failed.
+ * event-loop turn, look-ups in a form of their own; answers find their way back by id. When the thread ends, all that wait are failed.
  */
 export class ShardWorker {
   readonly live: Promise<void>
@@ -29,7 +44,11 @@ export class ShardWorker {
   private readonly thread: Worker
   private readonly events: WorkerEvents
   private readonly pending = new Map<number, Pending>()
+  private readonly lookups = new Map<number, WaitingLookup>()
+  private lookupFields: (string | number)[] = []
+  private lookupsSent = 0
   private outbox: ToShard[] = []
+  private flushing = false
   private transfer: (MessagePort | ArrayBuffer)[] = []
   private lastId = 0
   private failure: ErrorValue | null = null
@@ -65,9 +84,17 @@ export class ShardWorker {
     this.pending.set(id, { take, fail })
   }
 
+  lookUp(lookup: WaitingLookup): void {
+    if (this.ended) return lookup.fail(unavailable)
+    const { what, id, minPosition, model } = lookup
+    this.lookups.set(this.lookupsSent + this.lookupFields.length / LOOKUP_FIELDS, lookup)
+    this.lookupFields.push(what, id, minPosition, model)
+    this.scheduleFlush()
+  }
+
   send(message: ToShard, transfer: readonly MessagePort[] = []): void {
     if (this.ended) return
-    if (this.outbox.length === 0) setImmediate(() => this.flush())
+    this.scheduleFlush()
     this.outbox.push(message)
     this.transfer.push(...transfer)
     if (message.type === 'ingest' && ownsBuffer(message.request.body)) {
@@ -104,24 +131,48 @@ export class ShardWorker {
     await this.thread.terminate()
   }
 
-  private flush(): void {
-    const messages = this.outbox
-    const transfer = this.transfer
+  private scheduleFlush(): void {
+    if (this.flushing) return
+    this.flushing = true
+    setImmediate(this.flush)
+  }
+
+  private readonly flush = (): void => {
+    const { outbox, transfer, lookupFields } = this
+    this.flushing = false
     this.outbox = []
     this.transfer = []
-    if (messages.length > 0) this.thread.postMessage(messages, transfer)
+    if (lookupFields.length > 0) {
+      outbox.push({ type: 'lookups', first: this.lookupsSent, fields: lookupFields })
+      this.lookupsSent += lookupFields.length / LOOKUP_FIELDS
+      this.lookupFields = []
+    }
+    if (!this.ended) this.thread.postMessage(outbox, transfer)
   }
 
   private receive(messages: readonly FromShard[]): void {
     for (const message of messages) {
-      if (message.type === 'live') this.events.live(message)
+      if (message.type === 'answers') this.settleLookups(message)
+      else if (message.type === 'live') this.events.live(message)
       else if (message.type === 'state') this.changeState(message.state, message.detail)
       else if (message.type === 'failed') this.fail(message.error)
       else this.settle(message)
     }
   }
 
-  private settle(message: FromShard & { id: number }): void {
+  private settleLookups({ heads, bytes }: Extract<FromShard, { type: 'answers' }>): void {
+    let start = 0
+    for (let i = 0; i < heads.length; i += ANSWER_FIELDS) {
+      const number = heads[i]
+      const end = heads[i + 2]
+      const lookup = this.lookups.get(number)
+      this.lookups.delete(number)
+      lookup?.take(heads[i + 1], bytes.subarray(start, end))
+      start = end
+    }
+  }
+
+  private settle(message: Answered): void {
     const pending = this.pending.get(message.id)
     if (pending === undefined) return
     this.pending.delete(message.id)
@@ -150,6 +201,8 @@ export class ShardWorker {
     const error = this.failure ?? reason
     for (const pending of this.pending.values()) pending.fail(unavailable)
     this.pending.clear()
+    for (const lookup of this.lookups.values()) lookup.fail(unavailable)
+    this.lookups.clear()
     this.neverLive(fromValue(error))
     if (!this.stopping) this.events.gone(error)
   }

@@ -131,7 +131,9 @@ test('checkpoint pages and dictionary come back; clearing leaves none', () =>
     await store.close()
     store = openStore(path)
     expect(store.readCheckpoint()).toEqual(meta)
-    expect([...store.checkpointPages()].map(([n, bytes]) => [n, bytes.length, bytes[9]])).toEqual([
+    expect(
+      Array.from(store.checkpointPages(), ([n, bytes]) => [n, bytes.length, bytes[9]]),
+    ).toEqual([
       [0, 65_536, 1],
       [7, 65_536, 4],
     ])
