@@ -19,6 +19,14 @@ export interface DictionaryChunk {
   readonly bytes: Uint8Array
 }
 
+/** Values of one transaction, each under its checksum. */
+interface SealedStep {
+  readonly pages: [number, Uint8Array][]
+  chunk: DictionaryChunk | null
+  readonly buffers: Uint8Array<ArrayBuffer>[]
+  bytes: number
+}
+
 /** Pages of profiles, each with its checksum, and the note that says which position they cover. */
 export class Checkpoint {
   private readonly environment: Environment
@@ -50,21 +58,29 @@ export class Checkpoint {
     }
   }
 
-  /** One durable transaction. The pages' bytes are copied as they come. */
-  async write(pages: Iterable<[number, Uint8Array]>, chunk: DictionaryChunk | null): Promise<void> {
-    const { root, pages: table, dictionary } = this.environment
-    const used: Uint8Array<ArrayBuffer>[] = []
+  /** Copies pages, as they come, and a chunk into values for {@link write}. */
+  seal(pages: Iterable<[number, Uint8Array]>, chunk: DictionaryChunk | null): SealedStep {
+    const step: SealedStep = { pages: [], chunk: null, buffers: [], bytes: 0 }
     const seal = (bytes: Uint8Array): Uint8Array => {
       const buffer = this.buffers.take(SEAL_BYTES + bytes.length)
-      used.push(buffer)
+      step.buffers.push(buffer)
+      step.bytes += SEAL_BYTES + bytes.length
       return sealInto(buffer, bytes)
     }
+    for (const [page, bytes] of pages) step.pages.push([page, seal(bytes)])
+    if (chunk !== null) step.chunk = { index: chunk.index, bytes: seal(chunk.bytes) }
+    return step
+  }
+
+  /** One durable transaction. */
+  async write({ pages, chunk, buffers }: SealedStep): Promise<void> {
+    const { root, pages: table, dictionary } = this.environment
     await root.batch(() => {
       // A failed commit rejects the batch as well, which is where it is handled.
-      for (const [page, bytes] of pages) table.put(page, seal(bytes)).catch(() => undefined)
-      if (chunk !== null) dictionary.put(chunk.index, seal(chunk.bytes)).catch(() => undefined)
+      for (const [page, value] of pages) table.put(page, value).catch(() => undefined)
+      if (chunk !== null) dictionary.put(chunk.index, chunk.bytes).catch(() => undefined)
     })
-    for (const buffer of used) this.buffers.giveBack(buffer)
+    for (const buffer of buffers) this.buffers.giveBack(buffer)
   }
 
   async finish(meta: CheckpointMeta): Promise<void> {

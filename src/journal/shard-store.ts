@@ -37,12 +37,6 @@ export interface StoredRecord {
   readonly bytes: Uint8Array
 }
 
-interface Claims {
-  bytes: number
-  /** Why the last claim was refused. */
-  fault: unknown
-}
-
 /** Decoded blocks kept for walks along a chain. */
 const CACHED_BLOCKS_MAX = 16
 
@@ -233,19 +227,12 @@ export class ShardStore {
     return this.checkpoint.dictionaryChunks()
   }
 
-  /** Pages before one that finds no room are written: they are as sound as those of a crash. */
-  async writeCheckpointPages(
+  writeCheckpointPages(
     pages: Iterable<[number, Uint8Array]>,
     chunk: DictionaryChunk | null,
   ): Promise<void> {
-    const claims: Claims = { bytes: 0, fault: null }
-    const write = (): Promise<void> => this.checkpoint.write(this.claimed(pages, claims), chunk)
-    try {
-      await this.write('checkpoint', chunk?.bytes.length ?? 0, write)
-    } finally {
-      this.space.release(claims.bytes)
-    }
-    if (claims.fault !== null) throw claims.fault
+    const sealed = this.checkpoint.seal(pages, chunk)
+    return this.write('checkpoint', sealed.bytes, () => this.checkpoint.write(sealed))
   }
 
   finishCheckpoint(meta: CheckpointMeta): Promise<void> {
@@ -295,22 +282,6 @@ export class ShardStore {
       throw await writeFailure(this.place, what, error)
     } finally {
       this.space.release(claimed)
-    }
-  }
-
-  /** Pages as long as there is room for them; they are made one at a time, within a transaction. */
-  private *claimed(
-    pages: Iterable<[number, Uint8Array]>,
-    claims: Claims,
-  ): Generator<[number, Uint8Array]> {
-    for (const page of pages) {
-      try {
-        claims.bytes += this.space.claim(page[1].length, 0)
-      } catch (error) {
-        claims.fault = error
-        return
-      }
-      yield page
     }
   }
 

@@ -4,6 +4,14 @@ export interface Fragment {
   readonly bytes: number
 }
 
+/** Fragments in one piece of memory, for those that are written one after the other. */
+export interface FragmentTable {
+  readonly words: Uint32Array
+  /** By fragment: its first word; one more entry for the end. */
+  readonly starts: Uint32Array
+  readonly bytes: Uint32Array
+}
+
 /** What a buffer keeps when it is cleared; more was needed for one large answer. */
 const KEPT_BYTES_MAX = 1 << 20
 /** A fragment's last word and the digits of a number may reach beyond what is counted. */
@@ -32,6 +40,15 @@ export function fragment(text: string): Fragment {
   const words = new Uint32Array(padded.length / 4)
   for (let i = 0; i < words.length; i++) words[i] = view.getUint32(i * 4, true)
   return { words, bytes: encoded.length }
+}
+
+export function fragmentTable(texts: readonly string[]): FragmentTable {
+  const fragments = texts.map(fragment)
+  const starts = new Uint32Array(texts.length + 1)
+  fragments.forEach(({ words }, i) => (starts[i + 1] = starts[i] + words.length))
+  const words = new Uint32Array(starts[texts.length])
+  fragments.forEach((one, i) => words.set(one.words, starts[i]))
+  return { words, starts, bytes: Uint32Array.from(fragments, ({ bytes }) => bytes) }
 }
 
 /**
@@ -68,6 +85,17 @@ export class JsonBytes {
     this.length = at + bytes
     const { view } = this
     for (let i = 0; i < words.length; i++) {
+      view.setUint32(at, words[i], true)
+      at += 4
+    }
+  }
+
+  fragmentOf({ words, starts, bytes }: FragmentTable, index: number): void {
+    let at = this.room(bytes[index])
+    this.length = at + bytes[index]
+    const { view } = this
+    const end = starts[index + 1]
+    for (let i = starts[index]; i < end; i++) {
       view.setUint32(at, words[i], true)
       at += 4
     }

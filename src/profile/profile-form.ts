@@ -1,26 +1,35 @@
 import type { CompiledDefinition, TraitShape } from './compile.ts'
 import { PROFILE_PARTS } from './definition.ts'
 import type { ProfilePart } from './definition.ts'
-import { fragment } from './json-bytes.ts'
-import type { Fragment } from './json-bytes.ts'
+import { fragment, fragmentTable } from './json-bytes.ts'
+import type { Fragment, FragmentTable } from './json-bytes.ts'
+import { columnOf } from './trait-programs.ts'
 
-/** A trait's place in the text: what precedes its value, and how that is read. */
-export interface Field {
-  readonly shape: TraitShape
-  readonly kind: 'number' | 'text' | 'top'
-  /** The quoted name, and a comma before it where another field precedes. */
-  readonly name: Fragment
+/** How a trait's value is found. */
+export const FIELD = { number: 0, text: 1, top: 2 } as const
+/** Forms of a field's name in {@link FieldList.names}. */
+export const NAME_FORMS = 3
+
+/** Traits in the order of the text; arrays of numbers, because they are walked for each answer. */
+export interface FieldList {
+  readonly length: number
+  /** A {@link FIELD}. */
+  readonly kinds: Uint8Array
+  /** The trait's number; of a text, its column. */
+  readonly sources: Uint32Array
+  /** For each field: its quoted name and what comes before the value; name and 0; name and null. */
+  readonly names: FragmentTable
 }
 
 export interface PartForm {
   readonly part: ProfilePart
   readonly open: Fragment
-  readonly fields: readonly Field[]
+  readonly fields: FieldList
 }
 
 /** Everything in the text of a definition's profiles that is the same for all of them, as bytes. */
 export interface ProfileForm {
-  readonly traits: readonly Field[]
+  readonly traits: FieldList
   readonly parts: readonly PartForm[]
   readonly segments: readonly Fragment[]
   /** By machine, then by state; the last is for a profile whose machine has not begun. */
@@ -57,11 +66,18 @@ function makeForm(compiled: CompiledDefinition): ProfileForm {
   }
 }
 
-function fieldsOf(shapes: readonly TraitShape[]): Field[] {
-  return shapes.map((shape, i) => {
-    const { op, text } = shape.definition
-    const kind = op === 'top' ? 'top' : text === true ? 'text' : 'number'
-    const name = fragment(`${i > 0 ? ',' : ''}${JSON.stringify(shape.name)}:`)
-    return { shape, kind, name }
+function fieldsOf(shapes: readonly TraitShape[]): FieldList {
+  const kinds = shapes.map(({ definition: { op, text } }) => {
+    if (op === 'top') return FIELD.top
+    return text === true ? FIELD.text : FIELD.number
   })
+  const names = shapes.map(({ name }, i) => `${i > 0 ? ',' : ''}${JSON.stringify(name)}:`)
+  return {
+    length: shapes.length,
+    kinds: Uint8Array.from(kinds),
+    sources: Uint32Array.from(shapes, (shape, i) =>
+      kinds[i] === FIELD.text ? columnOf(shape.a) : shape.index,
+    ),
+    names: fragmentTable(names.flatMap((name) => [name, `${name}0`, `${name}null`])),
+  }
 }

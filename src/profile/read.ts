@@ -2,8 +2,8 @@ import { KEY_KIND } from '../event/record.ts'
 import type { TraitShape } from './compile.ts'
 import { evaluatorOf } from './evaluator.ts'
 import { JsonBytes, fragment } from './json-bytes.ts'
-import { profileForm } from './profile-form.ts'
-import type { Field, PartForm, ProfileForm } from './profile-form.ts'
+import { FIELD, NAME_FORMS, profileForm } from './profile-form.ts'
+import type { FieldList, PartForm, ProfileForm } from './profile-form.ts'
 import { idText } from './store.ts'
 import type { ProfileStore } from './store.ts'
 import { columnOf } from './trait-programs.ts'
@@ -126,22 +126,30 @@ function writePart(store: ProfileStore, values: TraitValues, form: PartForm, out
 function writeFields(
   store: ProfileStore,
   values: TraitValues,
-  fields: readonly Field[],
+  fields: FieldList,
   out: JsonBytes,
 ): void {
-  for (let i = 0; i < fields.length; i++) {
-    const { name, kind, shape } = fields[i]
-    out.fragment(name)
-    if (kind === 'number') out.number(values.numbers[shape.index])
-    else if (kind === 'text') writeInterned(store, shape, out)
-    else writeTags(store, values, shape, out)
+  const { kinds, sources, names, length } = fields
+  const { numbers } = values
+  for (let i = 0; i < length; i++) {
+    const name = i * NAME_FORMS
+    const source = sources[i]
+    if (kinds[i] === FIELD.number) {
+      const value = numbers[source]
+      if (value === 0) out.fragmentOf(names, name + 1)
+      else {
+        out.fragmentOf(names, name)
+        out.number(value)
+      }
+    } else if (kinds[i] === FIELD.text) {
+      const id = store.page.u32[store.o4 + source]
+      out.fragmentOf(names, id === 0 ? name + 2 : name)
+      if (id !== 0) out.quoted(store.strings.text(id))
+    } else {
+      out.fragmentOf(names, name)
+      writeTags(store, values, store.compiled.traits[source], out)
+    }
   }
-}
-
-function writeInterned(store: ProfileStore, shape: TraitShape, out: JsonBytes): void {
-  const id = shape.a === null ? 0 : store.page.u32[store.o4 + shape.a.index]
-  if (id === 0) out.null()
-  else out.quoted(store.strings.text(id))
 }
 
 /** A `top` trait's strings, heaviest first; of equal ones, the one in the earlier place. */

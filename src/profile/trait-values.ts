@@ -167,11 +167,16 @@ export class TraitValues {
 
 const SUM = 0
 const MINIMUM = 1
+const MAXIMUM = 2
+const NO_RING = -1
 
 /** Reads all rings of a window group in one walk over its buckets, oldest first. */
 class WindowReader {
   private readonly group: RingGroup
-  private readonly shapes: readonly TraitShape[]
+  private readonly traits: Int32Array
+  /** By trait; {@link NO_RING} for none. A mean has both. */
+  private readonly countRings: Int32Array
+  private readonly valueRings: Int32Array
   private readonly counts: Float64Array
   private readonly values: Float64Array
   /** By value ring: sum, minimum or maximum. */
@@ -179,27 +184,28 @@ class WindowReader {
 
   constructor(group: RingGroup, shapes: readonly TraitShape[]) {
     this.group = group
-    this.shapes = shapes
+    this.traits = Int32Array.from(shapes, (shape) => shape.index)
+    this.countRings = Int32Array.from(shapes, (shape) => shape.countRing)
+    this.valueRings = Int32Array.from(shapes, (shape) => shape.valueRing)
     this.counts = new Float64Array(group.countRings)
     this.values = new Float64Array(group.valueRings)
     this.kinds = new Uint8Array(group.valueRings)
     for (const { definition, valueRing } of shapes) {
       if (definition.op === 'min') this.kinds[valueRing] = MINIMUM
-      if (definition.op === 'max') this.kinds[valueRing] = MINIMUM + 1
+      if (definition.op === 'max') this.kinds[valueRing] = MAXIMUM
     }
   }
 
   read(context: Context, numbers: Float64Array): void {
     this.walk(context)
-    const { counts, values } = this
-    for (let i = 0; i < this.shapes.length; i++) {
-      const { index, definition, countRing, valueRing } = this.shapes[i]
-      numbers[index] =
-        valueRing < 0
-          ? counts[countRing]
-          : definition.op === 'mean'
-            ? values[valueRing] / counts[countRing]
-            : values[valueRing]
+    const { counts, values, traits, countRings, valueRings } = this
+    for (let i = 0; i < traits.length; i++) {
+      const count = countRings[i] === NO_RING ? Number.NaN : counts[countRings[i]]
+      if (valueRings[i] === NO_RING) numbers[traits[i]] = count
+      else {
+        const value = values[valueRings[i]]
+        numbers[traits[i]] = countRings[i] === NO_RING ? value : value / count
+      }
     }
   }
 

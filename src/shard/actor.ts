@@ -44,7 +44,7 @@ const RETENTION_STEPS_MAX = 100
 const TURN_BODY_BYTES = 128 * 1024
 
 /** Records applied before look-ups that came in the meantime are answered. */
-const LOOKUP_RECORDS = 64
+const LOOKUP_RECORDS = 16
 
 /**
  * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.

@@ -2,7 +2,7 @@ import type { ErrorValue, Query, QueryListener } from '../protocol/shards.ts'
 import { LOOKUPS } from './messages.ts'
 import type { ShardQuery } from './messages.ts'
 import { REDIRECT } from './queries.ts'
-import type { WaitingLookup } from './worker.ts'
+import type { WaitingLookup } from './lookup-channel.ts'
 
 type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>
 

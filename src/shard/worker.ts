@@ -1,7 +1,8 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue, LiveMessage } from '../protocol/shards.ts'
-import { ANSWER_FIELDS, LOOKUP_FIELDS } from './messages.ts'
+import { LookupChannel } from './lookup-channel.ts'
+import type { WaitingLookup } from './lookup-channel.ts'
 import type { FromShard, ToShard } from './messages.ts'
 
 export type SpawnShard = (shard: number) => Worker
@@ -11,18 +12,6 @@ type Answered = Extract<FromShard, { id: number }>
 interface Pending {
   readonly take: (message: Answered) => unknown
   readonly fail: (error: ErrorValue) => void
-}
-
-/** A look-up as it goes to its shard, and who waits for the answer. */
-export interface WaitingLookup {
-  /** Index into `LOOKUPS`. */
-  readonly what: number
-  readonly id: string
-  readonly minPosition: string
-  readonly model: string
-  /** `body` is a view that must not be kept. */
-  take(status: number, body: Uint8Array): void
-  fail(error: ErrorValue): void
 }
 
 export interface WorkerEvents {
@@ -44,11 +33,8 @@ export class ShardWorker {
   private readonly thread: Worker
   private readonly events: WorkerEvents
   private readonly pending = new Map<number, Pending>()
-  private readonly lookups = new Map<number, WaitingLookup>()
-  private lookupFields: (string | number)[] = []
-  private lookupsSent = 0
+  private readonly lookups: LookupChannel
   private outbox: ToShard[] = []
-  private flushing = false
   private transfer: (MessagePort | ArrayBuffer)[] = []
   private lastId = 0
   private failure: ErrorValue | null = null
@@ -65,6 +51,7 @@ export class ShardWorker {
     })
     this.live.catch(() => undefined)
     this.thread = spawn(shard)
+    this.lookups = new LookupChannel((message) => this.thread.postMessage([message]))
     this.thread.on('message', (messages: FromShard[]) => this.receive(messages))
     this.thread.on('error', (error) => this.end(toErrorValue(error)))
     this.thread.on('exit', (code) =>
@@ -85,16 +72,13 @@ export class ShardWorker {
   }
 
   lookUp(lookup: WaitingLookup): void {
-    if (this.ended) return lookup.fail(unavailable)
-    const { what, id, minPosition, model } = lookup
-    this.lookups.set(this.lookupsSent + this.lookupFields.length / LOOKUP_FIELDS, lookup)
-    this.lookupFields.push(what, id, minPosition, model)
-    this.scheduleFlush()
+    if (this.ended) lookup.fail(unavailable)
+    else this.lookups.add(lookup)
   }
 
   send(message: ToShard, transfer: readonly MessagePort[] = []): void {
     if (this.ended) return
-    this.scheduleFlush()
+    if (this.outbox.length === 0) setImmediate(() => this.flush())
     this.outbox.push(message)
     this.transfer.push(...transfer)
     if (message.type === 'ingest' && ownsBuffer(message.request.body)) {
@@ -131,44 +115,21 @@ export class ShardWorker {
     await this.thread.terminate()
   }
 
-  private scheduleFlush(): void {
-    if (this.flushing) return
-    this.flushing = true
-    setImmediate(this.flush)
-  }
-
-  private readonly flush = (): void => {
-    const { outbox, transfer, lookupFields } = this
-    this.flushing = false
+  private flush(): void {
+    const messages = this.outbox
+    const transfer = this.transfer
     this.outbox = []
     this.transfer = []
-    if (lookupFields.length > 0) {
-      outbox.push({ type: 'lookups', first: this.lookupsSent, fields: lookupFields })
-      this.lookupsSent += lookupFields.length / LOOKUP_FIELDS
-      this.lookupFields = []
-    }
-    if (!this.ended) this.thread.postMessage(outbox, transfer)
+    if (messages.length > 0) this.thread.postMessage(messages, transfer)
   }
 
   private receive(messages: readonly FromShard[]): void {
     for (const message of messages) {
-      if (message.type === 'answers') this.settleLookups(message)
+      if (message.type === 'answers') this.lookups.settle(message)
       else if (message.type === 'live') this.events.live(message)
       else if (message.type === 'state') this.changeState(message.state, message.detail)
       else if (message.type === 'failed') this.fail(message.error)
       else this.settle(message)
-    }
-  }
-
-  private settleLookups({ heads, bytes }: Extract<FromShard, { type: 'answers' }>): void {
-    let start = 0
-    for (let i = 0; i < heads.length; i += ANSWER_FIELDS) {
-      const number = heads[i]
-      const end = heads[i + 2]
-      const lookup = this.lookups.get(number)
-      this.lookups.delete(number)
-      lookup?.take(heads[i + 1], bytes.subarray(start, end))
-      start = end
     }
   }
 
@@ -201,8 +162,7 @@ export class ShardWorker {
     const error = this.failure ?? reason
     for (const pending of this.pending.values()) pending.fail(unavailable)
     this.pending.clear()
-    for (const lookup of this.lookups.values()) lookup.fail(unavailable)
-    this.lookups.clear()
+    this.lookups.fail(unavailable)
     this.neverLive(fromValue(error))
     if (!this.stopping) this.events.gone(error)
   }

@@ -275,6 +275,30 @@ describe.each(['node', 'uws'] as const)('transport %s', (kind) => {
       expect(text.match(/200 OK/g)).toHaveLength(3)
     })
 
+    // What docs/runtime-semantics.md says of pipelining: never the answer to another request.
+    test('answers pipelined requests that wait in order, or closes the connection', async () => {
+      const { port, held, statuses, url } = await started()
+      const request = 'GET /held HTTP/1.1\r\nhost: x\r\n\r\n'
+      const socket = connect(port, '127.0.0.1')
+      let text = ''
+      let isClosed = false
+      socket.on('data', (data) => (text += String(data)))
+      socket.on('close', () => (isClosed = true))
+      socket.write(request.repeat(3))
+      if (kind === 'node') {
+        await until(() => held.length === 3)
+        for (const index of [2, 0, 1]) held[index]?.respond(200, [], `answer ${index}`)
+        await until(() => text.includes('answer 2'))
+        expect(text.match(/answer \d/g)).toEqual(['answer 0', 'answer 1', 'answer 2'])
+      } else {
+        await until(() => isClosed)
+        for (const exchange of held) exchange.respond(200, [], 'late')
+        expect([text, held.length, statuses]).toEqual(['', 1, [ABORTED_STATUS]])
+      }
+      socket.destroy()
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+    })
+
     test('tells when a client goes away, and ignores the late answer', async () => {
       const { port, held, statuses, url } = await started()
       const socket = connect(port, '127.0.0.1')

@@ -13,6 +13,7 @@ import { recordOf, timerRecord } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
 import { ReferenceProfile } from './reference.ts'
 import type { ReferenceTag } from './reference.ts'
+import { referenceFeatures, referenceText } from './reference-text.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -327,6 +328,28 @@ function compareSegments(
 }
 
 describe('the fold', () => {
+  it('reads all traits at once as their readers give them one by one, bit for bit', () => {
+    const later = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 40 * DAY }))
+    fc.assert(
+      fc.property(stream, later, (steps, ahead) => {
+        const subject = new Subject()
+        run(steps, subject)
+        const { store } = subject
+        const features = new Float32Array(FEATURES)
+        for (let row = 0; row < store.size; row++) {
+          const now = store.clock(row) + ahead
+          for (const scope of ['all', 'traits', 'segments', 'machines'] as const) {
+            const text = profileText(store, row, now, '1:23', scope)
+            expect(text).toBe(referenceText(store, row, now, '1:23', scope))
+          }
+          writeFeatures(store, row, now, features, 0)
+          expect([...features]).toEqual(referenceFeatures(store, row, now))
+        }
+      }),
+      RUNS,
+    )
+  })
+
   it('agrees with the definition of every trait, state and segment', () => {
     const property = fc.property(stream, gap, (steps, later) => {
       const subject = new Subject()
