@@ -76,8 +76,9 @@ export class Checkpoint {
   async write({ pages, chunk, buffers }: SealedStep): Promise<void> {
     const { root, pages: table, dictionary } = this.environment
     await root.batch(() => {
-      for (const [page, value] of pages) void table.put(page, value)
-      if (chunk !== null) void dictionary.put(chunk.index, chunk.bytes)
+      // A failed commit rejects the batch as well, which is where it is handled.
+      for (const [page, value] of pages) table.put(page, value).catch(() => undefined)
+      if (chunk !== null) dictionary.put(chunk.index, chunk.bytes).catch(() => undefined)
     })
     for (const buffer of buffers) this.buffers.giveBack(buffer)
   }

@@ -149,7 +149,8 @@ export class Queries {
     if (!predictor.has(query.model)) {
       return reply(json(404, { error: unknownModel(query.model, predictor.names) }))
     }
-    const results: Record<string, unknown> = {}
+    // Without a prototype: an id may be "__proto__".
+    const results = Object.create(null) as Record<string, unknown>
     let waiting = 1
     const finish = (): void => {
       waiting--
