@@ -100,7 +100,10 @@ export class ShardActor {
       deadLettersBytesMax: options.deadLettersBytesMax,
       mapSizeMaxBytes: options.mapSizeMaxBytes,
     })
-    const history = (last: number): Iterable<HistoryRecord> => this.store.history(last)
+    const history = (last: number): Iterable<HistoryRecord> => {
+      this.turn.flushBlock()
+      return this.store.history(last)
+    }
     this.replayer = new Replayer(this.profiles, this.fold, history)
     this.dedupe = new DedupeWindow({
       hours: options.dedupeHours,
@@ -155,6 +158,7 @@ export class ShardActor {
         profiles: this.profiles,
         compiled: this.compiled,
         replayer: this.replayer,
+        flushJournal: () => this.turn.flushBlock(),
         dictionaryEntries: this.recovery.dictionaryEntries,
       })
     } catch (error) {

@@ -21,6 +21,7 @@ export class Checkpointer {
   private readonly compiled: CompiledDefinition
   private readonly replayer: Replayer
   private readonly codec: PageCodec
+  private readonly flushJournal: () => void
   private running: Promise<void> | null = null
   /** Dictionary entries on disk; a chunk's index is its first entry. */
   private dictionaryFrom: number
@@ -34,6 +35,8 @@ export class Checkpointer {
     profiles: ProfileStore
     compiled: CompiledDefinition
     replayer: Replayer
+    /** Hands all records that were folded to the journal. */
+    flushJournal: () => void
     /** As recovery found them; 0 when it started without the checkpoint. */
     dictionaryEntries: number
   }) {
@@ -41,6 +44,7 @@ export class Checkpointer {
     this.profiles = parts.profiles
     this.compiled = parts.compiled
     this.replayer = parts.replayer
+    this.flushJournal = parts.flushJournal
     this.codec = new PageCodec(parts.profiles)
     this.dictionaryFrom = parts.dictionaryEntries
     const meta = this.store.readCheckpoint()
@@ -58,6 +62,7 @@ export class Checkpointer {
 
   private async write(): Promise<void> {
     const started = performance.now()
+    this.flushJournal()
     const position = this.store.nextSequence - 1
     const pendingForwards = [...this.replayer.pendingForwards]
     if (position === this.lastPosition) return
@@ -87,6 +92,7 @@ export class Checkpointer {
       chunk = { index: this.dictionaryFrom, bytes }
       this.dictionaryFrom = size
     }
+    this.flushJournal()
     await this.store.writeCheckpointPages(this.encoded(pages), chunk)
   }
 

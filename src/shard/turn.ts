@@ -13,6 +13,10 @@ import type { Replayer } from './replayer.ts'
 /** Longest walk along forwards (a user joined to a user joined to …). */
 export const FORWARD_HOPS_MAX = 8
 
+/** Least time from the beginning of one commit to the next, unless much has come together. */
+const COMMIT_GAP_MS = 2
+const COMMIT_BYTES = 256 * 1024
+
 export interface TurnParts {
   readonly shard: number
   readonly shardCount: number
@@ -61,6 +65,9 @@ export class Turn {
   private readonly onFailure: (error: unknown) => void
   private readonly ownCursor = new RecordCursor()
   private lastCommit: Promise<void> = Promise.resolve()
+  /** When the last commit began, on the clock of `performance.now()`. */
+  private committedAt = Number.NEGATIVE_INFINITY
+  private commitTimer: NodeJS.Timeout | null = null
 
   constructor(parts: TurnParts, onFailure: (error: unknown) => void) {
     this.parts = parts
@@ -215,15 +222,36 @@ export class Turn {
     committed.catch((error: unknown) => this.onFailure(error))
   }
 
-  /** Ends the turn: one group commit, after which batches are released and messages go out. */
+  /**
+   * Ends the turn. Its block is committed at once when the last commit began long enough ago, else
+   * together with the turns that follow within {@link COMMIT_GAP_MS}: a commit costs the same for many
+   * records as for one.
+   */
   flush(): void {
     this.parts.predictor.scoreWaiting()
+    if (this.block.count === 0 && this.batches.length === 0 && this.outbox.length === 0) return
+    const wait = this.committedAt + COMMIT_GAP_MS - performance.now()
+    if (wait <= 0 || this.block.length >= COMMIT_BYTES) this.commit()
+    else this.commitTimer ??= setTimeout(() => this.commitLate(), wait)
+  }
+
+  /** Commits what was flushed and resolves when it is durable. */
+  durable(): Promise<void> {
+    this.commit()
+    return this.lastCommit
+  }
+
+  /** One group commit, after which batches are released and messages go out. */
+  private commit(): void {
+    if (this.commitTimer !== null) clearTimeout(this.commitTimer)
+    this.commitTimer = null
+    this.committedAt = performance.now()
     this.flushBlock()
     const batches = this.batches
     const outbox = this.outbox
-    if (batches.length === 0 && outbox.length === 0) return
     this.batches = []
     this.outbox = []
+    if (batches.length === 0 && outbox.length === 0) return
     this.lastCommit.then(
       () => {
         for (const action of outbox) action()
@@ -233,9 +261,12 @@ export class Turn {
     )
   }
 
-  /** Resolves when all that was flushed is durable. */
-  durable(): Promise<void> {
-    return this.lastCommit
+  private commitLate(): void {
+    try {
+      this.commit()
+    } catch (error) {
+      this.onFailure(error)
+    }
   }
 
   private scoreIfAsked(row: number, place: Place): void {
