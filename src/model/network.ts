@@ -46,6 +46,11 @@ export class NetworkScorer {
 
   /** The logit of the row of inputs that begins at `offset`. */
   logit(inputs: Float32Array, offset: number): number {
+    return this.outputs(inputs, offset)[0]
+  }
+
+  /** The last layer's outputs for that row; valid until the next call. */
+  outputs(inputs: Float32Array, offset: number): Float64Array {
     let source = this.inputs
     for (let i = 0; i < source.length; i++) source[i] = inputs[offset + i]
     const last = this.layers.length - 1
@@ -55,7 +60,7 @@ export class NetworkScorer {
       if (layer < last) for (let j = 0; j < out.length; j++) if (out[j] < 0) out[j] = 0
       source = out
     }
-    return source[0]
+    return source
   }
 }
 
