@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue, ProfileScope, Query, QueryListener } from '../protocol/shards.ts'
 import type { GatewayContext, RequestHandler } from './context.ts'
-import { JSON_HEADERS, respondError } from './http-error.ts'
+import { errorHeaders, respondError } from './http-error.ts'
 import { MODEL_NAME, parameterError } from './predict-parameter.ts'
 import { readPlainBody } from './request-body.ts'
 import {
@@ -113,7 +113,7 @@ class Asking implements QueryListener {
   }
 
   answered(status: number, body: string | Uint8Array): void {
-    this.#exchange.respond(status, JSON_HEADERS, body)
+    this.#exchange.respond(status, errorHeaders(status), body)
   }
 
   failed(error: unknown): void {

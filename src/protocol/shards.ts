@@ -109,7 +109,7 @@ export interface QueryReply {
 
 /**
  * Who asked. Exactly one of both is called, once. `body` is as in {@link QueryReply}, as text or as
- * UTF-8 bytes; these are not to be kept or changed.
+ * UTF-8 bytes; these are not to be changed.
  */
 export interface QueryListener {
   answered(status: number, body: string | Uint8Array): void

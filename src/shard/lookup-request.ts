@@ -53,7 +53,8 @@ export class LookupRequest implements WaitingLookup {
   }
 
   fail(error: ErrorValue): void {
-    this.listener.answered(503, JSON.stringify({ error }))
+    const status = error.code === 'ERR_OVERLOADED' ? 429 : 503
+    this.listener.answered(status, JSON.stringify({ error }))
   }
 }
 

@@ -7,6 +7,7 @@ import { loadProfileConfig } from '../../src/config/profile-config.ts'
 import { DEFAULT_LIMITS } from '../../src/event/limits.ts'
 import type { IngestReply, ProfileScope, Query } from '../../src/protocol/shards.ts'
 import { ShardClient } from '../../src/shard/client.ts'
+import { LOOKUPS_WAITING_MAX } from '../../src/shard/lookup-channel.ts'
 import type { ShardOptions } from '../../src/shard/messages.ts'
 import { temporaryDirectory } from '../integration/server.ts'
 
@@ -135,6 +136,17 @@ describe('look-ups', () => {
     if (status === 200) expect(answer.events).toHaveLength(1)
     const later = await asked({ kind: 'events', id: 'history', limit: 10, before: '' })
     expect(later.body.events).toHaveLength(1)
+  })
+
+  it('are refused when too many wait, and only then', async () => {
+    await send([view('crowd')])
+    const many = Array.from({ length: LOOKUPS_WAITING_MAX + 10 }, () => profileOf('crowd'))
+    const answers = await Promise.all(many.map((query) => client.query(query)))
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused).toHaveLength(10)
+    expect(JSON.parse(refused[0].body)).toMatchObject({ error: { code: 'ERR_OVERLOADED' } })
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(LOOKUPS_WAITING_MAX)
+    expect((await asked(profileOf('crowd'))).status).toBe(200)
   })
 
   it('are failed when the thread ends, and answered again when it is back', async () => {
