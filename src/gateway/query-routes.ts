@@ -160,7 +160,7 @@ function timeOf(text: string): number | ErrorValue {
 }
 
 function modelNameError(): ErrorValue {
-  return parameterError('A model name has at most 64 letters, digits, "_" and "-"')
+  return parameterError('A model name has at most 64 letters, digits, "_" and "-", a letter first')
 }
 
 function idsOf(body: Uint8Array): readonly string[] | ErrorValue {

@@ -58,7 +58,7 @@ function openLive(
   const refused = refuseKey(context.keys, token, 'read')
   if (refused !== null) return refusal(refused)
   const topics = (values.get('topics') ?? '').split(',').filter((topic) => topic !== '')
-  const problem = topicsProblem(topics)
+  const problem = topicsProblem(topics, context.config.liveTopicsMax)
   return problem === null ? new LiveClient(context, hub, topics) : refusal(problem)
 }
 

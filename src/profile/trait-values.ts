@@ -211,7 +211,7 @@ class WindowReader {
 
   private walk(context: Context): void {
     const { counts, values, kinds, group } = this
-    const { page, o4, o2 } = context.store
+    const { page, o4, o1, counts: kept } = context.store
     const { buckets, resolutionMs, countRings, valueRings } = group
     counts.fill(0)
     for (let ring = 0; ring < valueRings; ring++) {
@@ -221,8 +221,8 @@ class WindowReader {
     let bucket = Math.max(Math.floor(context.now / resolutionMs), head) - buckets + 1
     let place = bucket % buckets
     for (; bucket <= head; bucket++) {
-      const count = o2 + group.counts.index + place * countRings
-      for (let ring = 0; ring < countRings; ring++) counts[ring] += page.u16[count + ring]
+      const count = o1 + group.counts.index + place * countRings
+      for (let ring = 0; ring < countRings; ring++) counts[ring] += kept.get(count + ring)
       const value = o4 + group.values.index + place * valueRings
       for (let ring = 0; ring < valueRings; ring++) this.take(ring, page.f32[value + ring])
       if (++place === buckets) place = 0

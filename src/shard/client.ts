@@ -36,6 +36,7 @@ export interface ShardClientOptions {
   readonly segments: readonly { name: string; description: string; when: string }[]
   /** Bytes of bodies that may wait in one shard before it answers `ERR_OVERLOADED`. */
   readonly inflightBytesMax: number
+  readonly overviewIntervalMs: number
   readonly log: {
     info(fields: object, text: string): void
     error(fields: object, text: string): void
@@ -67,7 +68,9 @@ export class ShardClient implements Shards {
   constructor(options: ShardClientOptions) {
     this.options = options
     this.count = options.count
-    this.overview = new Overview(this, (message) => this.publish(message))
+    this.overview = new Overview(this, options.overviewIntervalMs, (message) =>
+      this.publish(message),
+    )
   }
 
   /** Starts all shards and resolves when all are live; rejects with the first failure. */

@@ -24,7 +24,10 @@ export interface ShardOptions {
   readonly dedupeHours: number
   readonly dedupeBytesMax: number
   readonly checkpointIntervalMs: number
+  /** How long records are kept after they were written; Infinity for ever. */
+  readonly retentionMs: number
   readonly deadLettersMax: number
+  readonly deadLettersBytesMax: number
   /** Fire due instants of silent shoppers by the wall clock; an offline import leaves them. */
   readonly timers: boolean
 }

@@ -9,8 +9,8 @@ import type { Lookups } from './lookups.ts'
 import type { LOOKUPS, ShardQuery } from './messages.ts'
 import type { Predictor } from './predictor.ts'
 import { unknownModel } from './predictor.ts'
-import { foldHistory } from './replayer.ts'
-import type { HistoryReader } from './replayer.ts'
+import { foldHistory, reachesBack } from './replayer.ts'
+import type { HistoryReader, HistoryRecord } from './replayer.ts'
 
 type Answer = (reply: QueryReply) => void
 type QueryOf<K extends ShardQuery['kind']> = Extract<ShardQuery, { kind: K }>
@@ -89,12 +89,14 @@ export class Queries {
     const { kind, key } = profiles.keyOf(row)
     const then = profilesThen.ensureKey(kind, key)
     profilesThen.reset(then)
-    const folded = foldHistory(this.scratch.fold, then, history(profiles.lastSequence(row)), at)
+    const records = [...history(profiles.lastSequence(row))]
+    const whole = reachesBack(records)
+    const folded = foldHistory(this.scratch.fold, then, records, at)
     this.scratch.fold.advance(then, at)
     this.scratch = profilesThen.size > 1000 ? null : this.scratch
-    if (folded === 0) return notFound(query.id)
+    if (folded === 0) return whole ? notFound(query.id) : dropped()
     const body = profileText(profilesThen, then, at, this.position(row), query.scope)
-    return { status: 200, body }
+    return { status: 200, body: whole ? body : withHistoryFrom(body, records) }
   }
 
   private events(query: QueryOf<'events'>): QueryReply {
@@ -147,7 +149,8 @@ export class Queries {
     if (!predictor.has(query.model)) {
       return reply(json(404, { error: unknownModel(query.model, predictor.names) }))
     }
-    const results: Record<string, unknown> = {}
+    // Without a prototype: an id may be "__proto__".
+    const results = Object.create(null) as Record<string, unknown>
     let waiting = 1
     const finish = (): void => {
       waiting--
@@ -221,6 +224,20 @@ function notFound(id: string): QueryReply {
   const kind = id.startsWith('anonymous:') ? 'anonymous shopper' : 'user'
   const message = `no profile of that ${kind}; ids are "user:…" or "anonymous:…", no prefix means user`
   return json(404, { error: { code: 'ERR_PROFILE_UNKNOWN', message } })
+}
+
+function dropped(): QueryReply {
+  const message =
+    'the journal no longer reaches back to then for this shopper (journal.retentionDays)'
+  return json(410, { error: { code: 'ERR_HISTORY_DROPPED', message } })
+}
+
+/** Tells that the profile was folded from what the journal has left, and since when that is. */
+function withHistoryFrom(body: string, newestFirst: readonly HistoryRecord[]): string {
+  const oldest = newestFirst.at(-1)
+  if (oldest === undefined) return body
+  const { arrivalTime } = new RecordCursor().over(oldest.bytes).at(0)
+  return `{"historyFrom":"${new Date(arrivalTime).toISOString()}",${body.slice(1)}`
 }
 
 function aheadOf(position: string): QueryReply {

@@ -99,13 +99,21 @@ export class ReferenceProfile {
   }
 
   private names(now: number, entry?: Entry): Resolve {
-    return (name) => () => {
+    return (name, args) => () => {
+      if (name === 'tag' && args !== undefined) return this.tag(String(args[0]), args[1], now)
       if (name.startsWith('machine.')) return this.states[name.slice(8)]
       if (name.startsWith('traits.')) return this.attributes[name.slice(7)] ?? null
       const field = entry?.field(name) ?? null
       if (field !== null || !Object.hasOwn(this.definition.traits, name)) return field
-      return this.trait(name, now) as Value
+      const value = this.trait(name, now)
+      if (this.definition.traits[name].op !== 'top') return value as Value
+      return (value as readonly ReferenceTag[])[0]?.weight ?? 0
     }
+  }
+
+  private tag(trait: string, text: Value | undefined, now: number): number {
+    const tags = this.trait(trait, now) as readonly ReferenceTag[]
+    return tags.find(({ value }) => value === text)?.weight ?? 0
   }
 
   private beginOrProlong(time: number, late: boolean): void {

@@ -26,6 +26,8 @@ function optionsOf(shard: number, dataDir: string): ShardOptions {
     dedupeBytesMax: 1 << 24,
     checkpointIntervalMs: 3_600_000,
     deadLettersMax: 100,
+    deadLettersBytesMax: 1 << 20,
+    retentionMs: Number.POSITIVE_INFINITY,
     timers: false,
   }
 }
@@ -41,6 +43,7 @@ describe('look-ups', () => {
     spawn: (shard) => new Worker(entry, { workerData: optionsOf(shard, directory.path) }),
     segments: [],
     inflightBytesMax: 1 << 26,
+    overviewIntervalMs: 1000,
     log: { info: () => undefined, error: () => undefined },
     onFatal: (error) => {
       throw new Error(error.message)
