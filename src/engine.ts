@@ -33,6 +33,7 @@ export interface Engine {
   stop(): Promise<void>
 }
 
+const MS_A_DAY = 86_400_000
 /** A shard's share of memory for JavaScript objects; profiles' columns live outside of it. */
 const HEAP_SHARE = 0.25
 
@@ -52,6 +53,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     spawn: (shard) => spawnShard(options, shard),
     segments,
     inflightBytesMax: Math.ceil(config.ingest.inflightBytesMax / config.storage.shards) + 1_048_576,
+    overviewIntervalMs: config.live.overviewIntervalMs,
     log,
     onFatal: options.onFatal,
   })
@@ -99,8 +101,10 @@ function spawnShard(options: EngineOptions, shard: number): Worker {
     limits: ingestLimits(config.ingest),
     dedupeHours: config.dedupe.hours,
     dedupeBytesMax: config.dedupe.memoryBytesMax,
+    retentionMs: (config.journal.retentionDays || Infinity) * MS_A_DAY,
     checkpointIntervalMs: config.checkpoint.intervalSeconds * 1000,
     deadLettersMax: config.deadLetters.max,
+    deadLettersBytesMax: config.deadLetters.bytesMax,
     timers: options.timers,
   }
   const heapMb = Math.floor((totalmem() * HEAP_SHARE) / config.storage.shards / 1_048_576)

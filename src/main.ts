@@ -87,6 +87,7 @@ function gatewayConfig(config: ServerConfig): Parameters<typeof createGateway>[0
     creditsMax: config.ingest.creditFrames,
     inFlightBytesMax: config.ingest.inflightBytesMax,
     socketBufferBytesMax: config.live.bufferBytesMax,
+    liveTopicsMax: config.live.topicsMax,
     idleTimeoutSeconds: config.server.idleTimeoutSeconds,
     drainTimeoutMs: config.server.drainSeconds * 1000,
   }

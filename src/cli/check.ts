@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { KeyRing } from '../gateway/keys.ts'
-import { readDataDirectory } from '../journal/directory.ts'
+import { lockDataDirectory, readDataDirectory } from '../journal/directory.ts'
 import { dropCheckpoint, verifyShard } from '../journal/verify.ts'
 import type { Finding } from '../journal/verify.ts'
 import { ModelRegistry } from '../model/registry.ts'
@@ -46,14 +46,24 @@ async function check(options: CommonOptions & { repair?: boolean }): Promise<voi
   )
 }
 
-/** Checkpoints can always be made again from the journal; nothing else is touched. */
+/**
+ * Checkpoints can always be made again from the journal; nothing else is touched. Throws
+ * `ERR_STORAGE_LOCKED` while a server has the data open.
+ */
 async function repair(settings: Settings, report: Report): Promise<void> {
   const damaged = new Set(
     report.findings.filter((f) => f.kind === 'checkpoint').map((f) => f.shard),
   )
-  for (const shard of damaged) {
-    await dropCheckpoint(join(settings.config.storage.dir, `shard-${shard}`))
-    note(`shard ${shard}: checkpoint dropped; the next start rebuilds it from the journal`)
+  if (damaged.size === 0) return
+  const { dir, shards } = settings.config.storage
+  const lock = lockDataDirectory(dir, { shardCount: shards })
+  try {
+    for (const shard of damaged) {
+      await dropCheckpoint(join(dir, `shard-${shard}`))
+      note(`shard ${shard}: checkpoint dropped; the next start rebuilds it from the journal`)
+    }
+  } finally {
+    lock.release()
   }
 }
 

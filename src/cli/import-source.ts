@@ -22,13 +22,15 @@ export type ImportItem =
 
 export interface ImportSource {
   readonly name: string
-  /** Bad lines, and damaged gzip data, are rejects; they do not end the iteration. */
+  /** Bad lines are rejects; they do not end the iteration. */
   readonly items: AsyncIterable<ImportItem>
   /** Size of the file as stored. */
   readonly bytesTotal: number
   bytesRead(): number
   rowsRead(): number
   rowsSkipped(): number
+  /** After the iteration: `ERR_IMPORT_GZIP` where the packed data was damaged or cut off. */
+  damage(): LimnError | null
 }
 
 /** Turns the lines of one file into messages. */
@@ -41,7 +43,8 @@ interface Reader {
 /**
  * Opens a file: with a map, rows of CSV; without, Segment messages, one JSON object a line. Throws
  * `ERR_IMPORT_FILE`, `ERR_IMPORT_MAP_MISSING` and the errors of {@link loadMap}; the iteration
- * throws `ERR_IMPORT_HEADER` where the file is not one that the map is for.
+ * throws `ERR_IMPORT_HEADER` where the file is not one that the map is for, and `ERR_IMPORT_FILE`
+ * where it cannot be read to its end.
  */
 export async function openImport(file: string, map?: string): Promise<ImportSource> {
   if (map === undefined && /\.(csv|tsv)(\.gz)?$/i.test(file)) {
@@ -58,13 +61,12 @@ export async function openImport(file: string, map?: string): Promise<ImportSour
     bytesRead: () => lines.bytesRead,
     rowsRead: () => reader.rows,
     rowsSkipped: () => reader.skipped,
+    damage: () => lines.damage,
   }
 }
 
 async function* readItems(lines: LineReader, reader: Reader): AsyncGenerator<ImportItem> {
-  let count = 0
   for await (const block of lines.blocks()) {
-    count += block.length
     const items: ImportItem[] = []
     reader.take(block, items, false)
     yield* items
@@ -72,9 +74,6 @@ async function* readItems(lines: LineReader, reader: Reader): AsyncGenerator<Imp
   const rest: ImportItem[] = []
   reader.take([], rest, true)
   yield* rest
-  if (lines.damage === null) return
-  const { code, message } = lines.damage
-  yield { reject: { line: count, code, reason: message, original: null } }
 }
 
 /** Messages, one JSON object a line. */

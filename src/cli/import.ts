@@ -20,7 +20,16 @@ interface ImportOptions extends CommonOptions {
   readonly rejects?: string
 }
 
+interface FailedFile {
+  readonly file: string
+  readonly code: string
+  readonly message: string
+  /** Of this file, sent before it failed. */
+  readonly events: number
+}
+
 interface Totals {
+  /** Read to the end. */
   files: number
   rows: number
   events: number
@@ -29,6 +38,7 @@ interface Totals {
   rejected: number
   skipped: number
   readonly reasons: Record<string, number>
+  readonly failed: FailedFile[]
 }
 
 export function importCommand(): Command {
@@ -51,17 +61,18 @@ async function importFiles(files: string[], options: ImportOptions): Promise<voi
     rejected: 0,
     skipped: 0,
     reasons: {},
+    failed: [],
   }
   const started = performance.now()
   await withEngine(settings, async (engine) => {
     const sources = await Promise.all(files.map((file) => openImport(file, options.map)))
     for (const source of sources) {
       await new Importer(engine, totals, rejects).run(source)
-      totals.files++
     }
     await engine.shards.checkpoint()
   })
   if (rejects !== null) await new Promise((resolve) => rejects.end(resolve))
+  if (totals.failed.length > 0) process.exitCode = 1
   report(totals, (performance.now() - started) / 1000, options)
 }
 
@@ -81,9 +92,29 @@ class Importer {
     this.rejects = rejects
   }
 
+  /** Throws where the shards fail; a file that fails is noted in the totals. */
   async run(source: ImportSource): Promise<void> {
-    const progress = new Progress(`import ${source.name}`, 'events')
     const before = this.totals.events
+    const progress = new Progress(`import ${source.name}`, 'events')
+    const fault = await this.readAll(source, progress, before).then(
+      () => source.damage(),
+      faultOfFile,
+    )
+    await this.flush()
+    await Promise.all(this.inFlight)
+    if (this.failure !== null) throw this.failure
+    this.totals.rows += source.rowsRead()
+    this.totals.skipped += source.rowsSkipped()
+    const events = this.totals.events - before
+    progress.finish(events)
+    if (fault === null) this.totals.files++
+    else {
+      const { code, message } = fault
+      this.totals.failed.push({ file: source.name, code, message, events })
+    }
+  }
+
+  private async readAll(source: ImportSource, progress: Progress, before: number): Promise<void> {
     for await (const item of source.items) {
       this.take(item)
       if (this.batch.length < BATCH_EVENTS && this.batchBytes < BATCH_BYTES) continue
@@ -92,12 +123,6 @@ class Importer {
       const done = this.totals.events - before
       progress.update(done, fraction > 0 ? Math.round(done / fraction) : 0)
     }
-    await this.flush()
-    await Promise.all(this.inFlight)
-    if (this.failure !== null) throw this.failure
-    this.totals.rows += source.rowsRead()
-    this.totals.skipped += source.rowsSkipped()
-    progress.finish(this.totals.events - before)
   }
 
   private take(item: ImportItem): void {
@@ -151,6 +176,14 @@ class Importer {
   }
 }
 
+const FILE_FAULTS = new Set(['ERR_IMPORT_HEADER', 'ERR_IMPORT_FILE'])
+
+/** A fault of one file, after which the others are still imported; anything else is thrown. */
+function faultOfFile(error: unknown): LimnError {
+  if (error instanceof LimnError && FILE_FAULTS.has(error.code)) return error
+  throw error
+}
+
 function report(totals: Totals, seconds: number, options: ImportOptions): void {
   const eventsPerSecond = Math.round(totals.events / seconds)
   if (options.json === true) return printJson({ ...totals, seconds, eventsPerSecond })
@@ -161,6 +194,9 @@ function report(totals: Totals, seconds: number, options: ImportOptions): void {
     `accepted ${format(totals.accepted)} (${format(totals.duplicates)} duplicates), rejected ${format(totals.rejected)}, rows skipped by the map ${format(totals.skipped)}`,
   )
   for (const [code, count] of Object.entries(totals.reasons)) print(`  ${code}: ${format(count)}`)
+  for (const { code, message, events } of totals.failed) {
+    print(`FAILED ${code}: ${message}; ${format(events)} events before it are imported`)
+  }
   if (totals.rejected > 0 && options.rejects === undefined) {
     print(
       'give --rejects <file> to see them with reasons; they are also in `limn deadletters list`',

@@ -27,10 +27,6 @@ const server = Type.Object(
       maxItems: 100,
       description: 'Origins whose pages may send events and read; * for any.',
     }),
-    trustProxy: Type.Boolean({
-      default: false,
-      description: 'Take the client address from X-Forwarded-For.',
-    }),
     idleTimeoutSeconds: integer(8, 960, 120, 'A silent connection is closed after this time.'),
     drainSeconds: integer(0, 600, 10, 'Time that open requests have at a stop.'),
   },
@@ -54,7 +50,7 @@ const storage = Type.Object(
       64 * MEBIBYTE,
       16_384 * GIBIBYTE,
       64 * GIBIBYTE,
-      'Largest size of one shard’s database; address space, not disk space.',
+      'Largest size of one shard’s data file; when it is reached the process ends (ERR_STORAGE_FULL).',
     ),
   },
   { ...closed, description: 'The journal and its checkpoints.' },
@@ -95,8 +91,28 @@ const checkpoint = Type.Object(
   { ...closed, description: 'How often profiles are written, which bounds the time to recover.' },
 )
 
+const journal = Type.Object(
+  {
+    retentionDays: integer(
+      0,
+      36_500,
+      0,
+      'Days that records are kept after they were written, in whole blocks; 0 keeps them for ever. See docs/runtime-semantics.md for what is lost with them.',
+    ),
+  },
+  { ...closed, description: 'How far back the journal reaches.' },
+)
+
 const deadLetters = Type.Object(
-  { max: integer(0, 10_000_000, 100_000, 'Rejected events kept a shard; the oldest go first.') },
+  {
+    max: integer(0, 10_000_000, 100_000, 'Rejected events kept a shard; the oldest go first.'),
+    bytesMax: integer(
+      0,
+      64 * GIBIBYTE,
+      128 * MEBIBYTE,
+      'Bytes of them kept a shard; the oldest go first.',
+    ),
+  },
   { ...closed, description: 'Rejected events, kept with their reason.' },
 )
 
@@ -125,7 +141,12 @@ const log = Type.Object(
 
 const live = Type.Object(
   {
-    topicsMax: integer(1, 10_000, 64, 'Topics one connection may subscribe to.'),
+    topicsMax: integer(
+      1,
+      10_000,
+      64,
+      'Topics one connection may subscribe to; more are answered with ERR_LIVE_TOPIC.',
+    ),
     bufferBytesMax: integer(
       65_536,
       256 * MEBIBYTE,
@@ -152,7 +173,7 @@ const profile = Type.Object(
 
 /** The server file. Units are in the names; every value has a default, so no file is needed. */
 export const serverSchema = Type.Object(
-  { server, storage, ingest, dedupe, checkpoint, deadLetters, models, log, live, profile },
+  { server, storage, journal, ingest, dedupe, checkpoint, deadLetters, models, log, live, profile },
   closed,
 )
 

@@ -262,8 +262,8 @@ export function hashKeyInto(kind: KeyKind, key: string, out: Hash64): void {
 /**
  * Appends records to one growing buffer.
  *
- * Owns its buffer until {@link take}, which hands it over (for a transfer) and starts anew.
- * Not shared between threads. Grows by doubling; the caller bounds what it appends.
+ * Owns its buffer, which it fills again after {@link take} or {@link truncate}. Not shared between
+ * threads. Grows by doubling; the caller bounds what it appends.
  */
 export class RecordWriter {
   bytes: Uint8Array<ArrayBuffer>
@@ -393,13 +393,10 @@ export class RecordWriter {
     this.count = count
   }
 
-  /** The records written so far, as a buffer that the caller now owns. */
+  /** The records written so far in a buffer of their own; the writer begins anew. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.bytes.subarray(0, this.length)
-    this.bytes = new Uint8Array(Math.max(65_536, Math.min(this.bytes.length, 1 << 20)))
-    this.view = new DataView(this.bytes.buffer)
-    this.length = 0
-    this.count = 0
+    const taken = this.bytes.slice(0, this.length)
+    this.truncate(0, 0)
     return taken
   }
 

@@ -17,6 +17,8 @@ export interface GatewayConfig {
   readonly inFlightBytesMax: number
   /** What a WebSocket may owe a slow reader. */
   readonly socketBufferBytesMax: number
+  /** Topics one connection may subscribe to, at most 10,000. */
+  readonly liveTopicsMax: number
   readonly idleTimeoutSeconds: number
   /** How long running requests may take when the gateway stops. */
   readonly drainTimeoutMs: number
@@ -32,6 +34,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   creditsMax: 32,
   inFlightBytesMax: 134_217_728,
   socketBufferBytesMax: 4_194_304,
+  liveTopicsMax: 64,
   idleTimeoutSeconds: 32,
   drainTimeoutMs: 10_000,
 }

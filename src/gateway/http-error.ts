@@ -31,6 +31,7 @@ export function errorBody(error: ErrorValue): string {
   return JSON.stringify({ error: { code: error.code, message: error.message } })
 }
 
+/** Of a JSON answer; a status that is no error needs nothing more. */
 export function errorHeaders(status: number): HeaderList {
   if (status === 429) return [...JSON_HEADERS, 'retry-after', '1']
   if (status === 503) return [...JSON_HEADERS, 'retry-after', '2']

@@ -7,13 +7,14 @@ import type { GatewayContext } from './context.ts'
 import { errorBody } from './http-error.ts'
 import type { OwnedBytes, ServerSocket, SocketListener } from './transport.ts'
 
-const LIVE_TOPICS_MAX = 64
+/** Of `liveTopicsMax`, and of one command. */
+const LIVE_TOPICS_BOUND = 10_000
 const TOPIC = /^(?:overview|(?:profile|segment|states):.{1,512})$/su
 /** Shares of `socketBufferBytesMax`: overview messages are dropped above the first, above the second the socket is closed. */
 const DROP_SHARE = 0.25
 const CLOSE_SHARE = 0.5
 
-const Topics = Type.Array(Type.String(), { maxItems: LIVE_TOPICS_MAX })
+const Topics = Type.Array(Type.String(), { maxItems: LIVE_TOPICS_BOUND })
 const checkCommand = Compile(
   Type.Object(
     { subscribe: Type.Optional(Topics), unsubscribe: Type.Optional(Topics) },
@@ -110,12 +111,14 @@ export class LiveClient implements SocketListener {
     }
     if (!checkCommand.Check(command)) return commandError('The frame has another shape')
     const { subscribe = [], unsubscribe = [] } = command
-    const refusal = topicsProblem(subscribe)
+    const { liveTopicsMax } = this.#context.config
+    const refusal = topicsProblem(subscribe, liveTopicsMax)
     if (refusal !== null) return refusal
     for (const topic of unsubscribe) {
       if (this.#topics.delete(topic)) this.#hub.leave(topic, this)
     }
-    if (new Set([...this.#topics, ...subscribe]).size > LIVE_TOPICS_MAX) return tooManyTopics()
+    const wanted = new Set([...this.#topics, ...subscribe])
+    if (wanted.size > liveTopicsMax) return tooManyTopics(liveTopicsMax)
     for (const topic of subscribe) this.#join(topic)
     return null
   }
@@ -132,16 +135,17 @@ export class LiveClient implements SocketListener {
 }
 
 /** Why these topics are refused, or null. */
-export function topicsProblem(topics: readonly string[]): ErrorValue | null {
-  if (topics.length > LIVE_TOPICS_MAX) return tooManyTopics()
+export function topicsProblem(topics: readonly string[], topicsMax: number): ErrorValue | null {
+  if (topics.length > topicsMax) return tooManyTopics(topicsMax)
   const wrong = topics.find((topic) => !TOPIC.test(topic))
   if (wrong === undefined) return null
   const message = 'A topic is overview, profile:<id>, segment:<name> or states:<machine>'
   return { code: 'ERR_LIVE_TOPIC', message }
 }
 
-function tooManyTopics(): ErrorValue {
-  return { code: 'ERR_LIVE_TOPIC', message: `At most ${LIVE_TOPICS_MAX} topics a connection` }
+function tooManyTopics(topicsMax: number): ErrorValue {
+  const message = `At most ${topicsMax} topics a connection (live.topicsMax)`
+  return { code: 'ERR_LIVE_TOPIC', message }
 }
 
 function commandError(reason: string): ErrorValue {

@@ -58,7 +58,7 @@ class NodeTransport implements Transport {
     })
     this.#server.on('request', (request, response) => this.#request(request, response))
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
-    this.#server.on('clientError', (_error, socket) => refuseBadRequest(socket))
+    this.#server.on('clientError', (error, socket) => refuseBadRequest(socket, error))
   }
 
   listen(host: string, port: number): Promise<number> {
@@ -117,6 +117,7 @@ class NodeTransport implements Transport {
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    if (!asksForWebSocket(request)) return this.#requestAgain(request, stream, head)
     stream.on('error', () => stream.destroy())
     const decision = this.#decide(request)
     if (isRefusal(decision)) return refuse(stream, decision)
@@ -130,6 +131,22 @@ class NodeTransport implements Transport {
       })
       decision.opened(socket)
     })
+  }
+
+  /**
+   * A server may ignore an `Upgrade` that it does not know (RFC 9110, 7.8); clients offer `h2c` with
+   * ordinary requests. Node has let go of the connection by now, so it gets it back, with the head
+   * as it came but for that header.
+   */
+  #requestAgain(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    let text = `${request.method} ${request.url} HTTP/${request.httpVersion}\r\n`
+    const { rawHeaders } = request
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i] ?? ''
+      if (name.toLowerCase() !== 'upgrade') text += `${name}: ${rawHeaders[i + 1]}\r\n`
+    }
+    stream.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]))
+    this.#server.emit('connection', stream)
   }
 
   #decide(request: IncomingMessage): SocketListener | UpgradeRefusal {
@@ -317,8 +334,19 @@ function refuse(stream: Duplex, refusal: UpgradeRefusal): void {
   )
 }
 
-function refuseBadRequest(stream: Duplex): void {
-  if (stream.writable)
-    stream.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
-  else stream.destroy()
+/** Statuses for what Node's parser refuses; anything else is 400. */
+const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+}
+
+function refuseBadRequest(stream: Duplex, error: NodeJS.ErrnoException): void {
+  if (!stream.writable) return void stream.destroy()
+  const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400
+  const line = `HTTP/1.1 ${status} ${STATUS_CODES[status]}`
+  stream.end(`${line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+}
+
+function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
 }

@@ -1,7 +1,7 @@
 import type { ErrorValue } from '../protocol/shards.ts'
 
 const PREDICT_MODELS_MAX = 8
-export const MODEL_NAME = /^[A-Za-z0-9_-]{1,64}$/
+export const MODEL_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
 
 const NONE: readonly string[] = []
 
@@ -19,7 +19,7 @@ export function predictNames(query: string): readonly string[] | ErrorValue {
   const wrong = names.find((name) => !MODEL_NAME.test(name))
   if (wrong === undefined) return [...new Set(names)]
   return parameterError(
-    '"predict" holds model names of letters, digits, "_" and "-", joined by commas',
+    '"predict" holds model names of letters, digits, "_" and "-", a letter first, joined by commas',
   )
 }
 

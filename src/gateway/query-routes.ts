@@ -1,9 +1,9 @@
 /** Look-ups: a URL becomes a {@link Query}, the shards' JSON text becomes the answer. */
 import { Compile } from 'typebox/compile'
 import { toErrorValue } from '../protocol/errors.ts'
-import type { ErrorValue, ProfileScope, Query } from '../protocol/shards.ts'
+import type { ErrorValue, ProfileScope, Query, QueryListener } from '../protocol/shards.ts'
 import type { GatewayContext, RequestHandler } from './context.ts'
-import { JSON_HEADERS, respondError } from './http-error.ts'
+import { errorHeaders, respondError } from './http-error.ts'
 import { MODEL_NAME, parameterError } from './predict-parameter.ts'
 import { readPlainBody } from './request-body.ts'
 import {
@@ -99,14 +99,28 @@ function lookup(checker: Checker, parse: Parse): RequestHandler {
 }
 
 function answer(exchange: HttpExchange, query: Query, context: GatewayContext): void {
-  context.shards.query(query).then(
-    ({ status, body }) => exchange.respond(status, JSON_HEADERS, body),
-    (error: unknown) => {
-      const value = toErrorValue(error)
-      if (value.code === 'ERR_INTERNAL') context.log.error({ err: error }, 'query failed')
-      respondError(exchange, value)
-    },
-  )
+  context.shards.ask(query, new Asking(exchange, context))
+}
+
+/** A request that waits for the shards. */
+class Asking implements QueryListener {
+  readonly #exchange: HttpExchange
+  readonly #context: GatewayContext
+
+  constructor(exchange: HttpExchange, context: GatewayContext) {
+    this.#exchange = exchange
+    this.#context = context
+  }
+
+  answered(status: number, body: string | Uint8Array): void {
+    this.#exchange.respond(status, errorHeaders(status), body)
+  }
+
+  failed(error: unknown): void {
+    const value = toErrorValue(error)
+    if (value.code === 'ERR_INTERNAL') this.#context.log.error({ err: error }, 'query failed')
+    respondError(this.#exchange, value)
+  }
 }
 
 const NO_VALUES: Values = {}
@@ -146,7 +160,7 @@ function timeOf(text: string): number | ErrorValue {
 }
 
 function modelNameError(): ErrorValue {
-  return parameterError('A model name has at most 64 letters, digits, "_" and "-"')
+  return parameterError('A model name has at most 64 letters, digits, "_" and "-", a letter first')
 }
 
 function idsOf(body: Uint8Array): readonly string[] | ErrorValue {

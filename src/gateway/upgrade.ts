@@ -41,7 +41,11 @@ function openStream(
   if (refused !== null) return refusal(refused)
   const predict = predictNames(head.query)
   if (!isNames(predict)) return refusal(predict)
-  return new Stream(context, { predict, userAgent: shopperAgent(head.header('user-agent')), registry })
+  return new Stream(context, {
+    predict,
+    userAgent: shopperAgent(head.header('user-agent')),
+    registry,
+  })
 }
 
 function openLive(
@@ -54,7 +58,7 @@ function openLive(
   const refused = refuseKey(context.keys, token, 'read')
   if (refused !== null) return refusal(refused)
   const topics = (values.get('topics') ?? '').split(',').filter((topic) => topic !== '')
-  const problem = topicsProblem(topics)
+  const problem = topicsProblem(topics, context.config.liveTopicsMax)
   return problem === null ? new LiveClient(context, hub, topics) : refusal(problem)
 }
 

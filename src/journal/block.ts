@@ -24,16 +24,20 @@ export interface Block {
 const MAGIC = 0x3142_4a4c
 const HEADER_BYTES = 32
 
-/** Encodes records into a block's bytes. `records` is copied. */
+/** Bytes of a block with so many records of so many bytes. */
+export function blockBytes(recordBytes: number, count: number): number {
+  return HEADER_BYTES + recordBytes + 4 * count
+}
+
+/** Encodes records into a block at the start of `buffer`, and returns the block. */
 export function encodeBlock(
   records: Uint8Array,
   count: number,
-  firstSequence: number,
-  writtenAt: number,
-): Uint8Array {
-  const total = HEADER_BYTES + records.length + 4 * count
-  const bytes = new Uint8Array(total)
-  const view = new DataView(bytes.buffer)
+  { firstSequence, writtenAt }: { firstSequence: number; writtenAt: number },
+  buffer: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const bytes = buffer.subarray(0, blockBytes(records.length, count))
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   view.setUint32(0, MAGIC, true)
   view.setUint32(8, count, true)
   view.setUint32(12, records.length, true)
@@ -64,6 +68,12 @@ export function decodeBlock(value: Uint8Array, where: string): Block {
   return viewBlock(value)
 }
 
+/** When a block was written (wall clock, ms); NaN for one that is damaged. */
+export function writtenAtOf(value: Uint8Array): number {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+  return faultOf(value, view) === null ? view.getFloat64(24, true) : NaN
+}
+
 /** Reads a block that is known to be whole; its records are a view of `value`. */
 export function viewBlock(value: Uint8Array): Block {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
@@ -84,7 +94,7 @@ export function viewBlock(value: Uint8Array): Block {
 
 function faultOf(value: Uint8Array, view: DataView): string | null {
   if (value.length < HEADER_BYTES || view.getUint32(0, true) !== MAGIC) return 'not a journal block'
-  const expected = HEADER_BYTES + view.getUint32(12, true) + 4 * view.getUint32(8, true)
+  const expected = blockBytes(view.getUint32(12, true), view.getUint32(8, true))
   if (value.length !== expected) return `${value.length} bytes where ${expected} were written`
   if (crc32(value.subarray(8)) !== view.getUint32(4, true)) return 'checksum does not match'
   return null

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { LimnError } from '../protocol/errors.ts'
+import { BufferPool } from './buffer-pool.ts'
 import type { Environment } from './environment.ts'
 
 export interface CheckpointMeta {
@@ -18,10 +19,19 @@ export interface DictionaryChunk {
   readonly bytes: Uint8Array
 }
 
+/** Values of one transaction, each under its checksum. */
+interface SealedStep {
+  readonly pages: [number, Uint8Array][]
+  chunk: DictionaryChunk | null
+  readonly buffers: Uint8Array<ArrayBuffer>[]
+  bytes: number
+}
+
 /** Pages of profiles, each with its checksum, and the note that says which position they cover. */
 export class Checkpoint {
   private readonly environment: Environment
   private readonly shard: number
+  private readonly buffers = new BufferPool()
 
   constructor(environment: Environment, shard: number) {
     this.environment = environment
@@ -33,9 +43,12 @@ export class Checkpoint {
     return text === undefined ? null : (JSON.parse(text) as CheckpointMeta)
   }
 
+  /** Pages in ascending order; each is valid until the next. */
   *pages(): Generator<[number, Uint8Array]> {
-    for (const { key, value } of this.environment.pages.getRange()) {
-      yield [key, this.unseal(value, `page ${key}`)]
+    const { pages } = this.environment
+    for (const page of pages.getKeys()) {
+      const value = pages.getBinaryFast(page)
+      if (value !== undefined) yield [page, this.unseal(value, `page ${page}`)]
     }
   }
 
@@ -45,16 +58,29 @@ export class Checkpoint {
     }
   }
 
+  /** Copies pages, as they come, and a chunk into values for {@link write}. */
+  seal(pages: Iterable<[number, Uint8Array]>, chunk: DictionaryChunk | null): SealedStep {
+    const step: SealedStep = { pages: [], chunk: null, buffers: [], bytes: 0 }
+    const seal = (bytes: Uint8Array): Uint8Array => {
+      const buffer = this.buffers.take(SEAL_BYTES + bytes.length)
+      step.buffers.push(buffer)
+      step.bytes += SEAL_BYTES + bytes.length
+      return sealInto(buffer, bytes)
+    }
+    for (const [page, bytes] of pages) step.pages.push([page, seal(bytes)])
+    if (chunk !== null) step.chunk = { index: chunk.index, bytes: seal(chunk.bytes) }
+    return step
+  }
+
   /** One durable transaction. */
-  async write(
-    pages: readonly [number, Uint8Array][],
-    chunk: DictionaryChunk | null,
-  ): Promise<void> {
+  async write({ pages, chunk, buffers }: SealedStep): Promise<void> {
     const { root, pages: table, dictionary } = this.environment
     await root.batch(() => {
-      for (const [page, bytes] of pages) void table.put(page, seal(bytes))
-      if (chunk !== null) void dictionary.put(chunk.index, seal(chunk.bytes))
+      // A failed commit rejects the batch as well, which is where it is handled.
+      for (const [page, value] of pages) table.put(page, value).catch(() => undefined)
+      if (chunk !== null) dictionary.put(chunk.index, chunk.bytes).catch(() => undefined)
     })
+    for (const buffer of buffers) this.buffers.giveBack(buffer)
   }
 
   async finish(meta: CheckpointMeta): Promise<void> {
@@ -75,17 +101,19 @@ export class Checkpoint {
   }
 }
 
-function seal(bytes: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(bytes.length + 4)
-  new DataView(sealed.buffer).setUint32(0, crc32(bytes), true)
-  sealed.set(bytes, 4)
-  return sealed
+const SEAL_BYTES = 4
+
+/** Puts bytes under their checksum, at the start of the buffer. */
+function sealInto(buffer: Uint8Array<ArrayBuffer>, bytes: Uint8Array): Uint8Array {
+  new DataView(buffer.buffer).setUint32(0, crc32(bytes), true)
+  buffer.set(bytes, SEAL_BYTES)
+  return buffer.subarray(0, SEAL_BYTES + bytes.length)
 }
 
 /** The bytes under a checksum, or null where it does not match. */
 export function unseal(value: Uint8Array): Uint8Array | null {
-  if (value.length < 4) return null
+  if (value.length < SEAL_BYTES) return null
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
-  const bytes = value.subarray(4)
+  const bytes = value.subarray(SEAL_BYTES)
   return crc32(bytes) === view.getUint32(0, true) ? bytes : null
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
+import type { Space } from './space.ts'
 
 /** A rejected event with the reason, as it came. */
 export interface DeadLetter {
@@ -17,56 +18,92 @@ export interface StoredDeadLetter extends DeadLetter {
   readonly id: number
 }
 
+export interface DeadLetterLimits {
+  /** Letters; 0 keeps none. */
+  readonly max: number
+  /** Their bytes as stored; one that is larger by itself is not kept. */
+  readonly bytesMax: number
+}
+
+/** What a put writes beside its letter: it shares the transaction of others. */
+const BESIDE_BYTES = 8 * 1024
+
 /**
- * Dead letters of a shard, at most `max`; the oldest go first and are counted in `dropped`.
- * Ids ascend. What it counts includes letters that are not committed yet.
+ * Dead letters of a shard, bounded in number and bytes; the oldest go first and are counted in
+ * `dropped`. Ids ascend. What it counts includes letters that are not committed yet.
  */
 export class DeadLetters {
   /** Since this store was opened. */
   dropped = 0
+  bytes = 0
   private readonly environment: Environment
-  private readonly max: number
-  private readonly kept: Set<number>
+  private readonly space: Space
+  private readonly limits: DeadLetterLimits
+  /** Id → bytes. */
+  private readonly kept = new Map<number, number>()
   /** Ascending; all of `kept` from `head` on, and ids that were removed since. */
-  private queue: number[]
+  private queue: number[] = []
   private head = 0
   private nextId: number
 
-  constructor(environment: Environment, max: number) {
+  /** Counts what is stored (only a writer needs to), and drops what is over limits now lower. */
+  constructor(environment: Environment, space: Space, limits: DeadLetterLimits) {
     this.environment = environment
-    this.max = max
-    this.queue = [...environment.deadLetters.getKeys()]
-    this.kept = new Set(this.queue)
+    this.space = space
+    this.limits = limits
+    const stored = space.readOnly ? [] : environment.deadLetters.getRange()
+    for (const { key, value } of stored) this.keep(key, value.byteLength)
     this.nextId = (this.queue.at(-1) ?? -1) + 1
+    this.dropOver()
   }
 
   get count(): number {
     return this.kept.size
   }
 
-  /** Durable no later than the block that is appended next. */
+  /** Durable no later than the block that is appended next. Throws `ERR_STORAGE_FULL`. */
   put(letter: DeadLetter): void {
-    if (this.max === 0) return
-    const id = this.nextId++
-    this.queue.push(id)
-    this.kept.add(id)
     const bytes = new TextEncoder().encode(JSON.stringify(letter))
-    this.environment.deadLetters.put(id, bytes).catch(() => undefined)
-    while (this.kept.size > this.max) this.dropOldest()
-    if (this.head <= this.max) return
-    this.queue = this.queue.slice(this.head)
-    this.head = 0
+    if (this.limits.max === 0 || bytes.length > this.limits.bytesMax) {
+      this.dropped++
+      return
+    }
+    const claimed = this.space.claim(bytes.length, BESIDE_BYTES)
+    const id = this.nextId++
+    this.keep(id, bytes.length)
+    const release = (): void => this.space.release(claimed)
+    this.environment.deadLetters.put(id, bytes).then(release, release)
+    this.dropOver()
   }
 
   /** Removes a letter; one that is gone already is passed over. */
   async remove(id: number): Promise<void> {
-    if (!this.kept.delete(id)) return
+    if (!this.forget(id)) return
     await this.environment.deadLetters.remove(id)
+  }
+
+  private keep(id: number, bytes: number): void {
+    this.queue.push(id)
+    this.kept.set(id, bytes)
+    this.bytes += bytes
+  }
+
+  private forget(id: number): boolean {
+    this.bytes -= this.kept.get(id) ?? 0
+    return this.kept.delete(id)
+  }
+
+  private dropOver(): void {
+    const { max, bytesMax } = this.limits
+    while (this.kept.size > max || this.bytes > bytesMax) this.dropOldest()
+    if (this.head <= this.kept.size) return
+    this.queue = this.queue.slice(this.head)
+    this.head = 0
   }
 
   private dropOldest(): void {
     const id = this.queue[this.head++]
-    if (!this.kept.delete(id)) return
+    if (!this.forget(id)) return
     this.dropped++
     this.environment.deadLetters.remove(id).catch(() => undefined)
   }

@@ -1,14 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { RecordCursor } from '../event/record.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { decodeBlock, encodeBlock, viewBlock } from './block.ts'
+import { blockBytes, decodeBlock, encodeBlock, viewBlock, writtenAtOf } from './block.ts'
 import type { Block } from './block.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { CheckpointMeta, DictionaryChunk } from './checkpoint.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
+import { Space } from './space.ts'
+import { writeFailure } from './write-failure.ts'
 
 export const STORAGE_FORMAT = 1
 
@@ -16,6 +18,10 @@ export interface ShardStoreOptions {
   readonly shard: number
   readonly shardCount: number
   readonly deadLettersMax: number
+  /** Of all dead letters; without a bound if absent. */
+  readonly deadLettersBytesMax?: number
+  /** Largest size of the data file; as large as it gets if absent. */
+  readonly mapSizeMaxBytes?: number
   readonly readOnly?: boolean
 }
 
@@ -47,33 +53,51 @@ export class ShardStore {
   private readonly environment: Environment
   private readonly checkpoint: Checkpoint
   private readonly deadLetters: DeadLetters
+  private readonly space: Space
   private readonly shard: number
+  private readonly place: { readonly shard: number; readonly path: string }
   private readonly pending: Block[] = []
   private readonly cache: Block[] = []
+  /** Blocks that LMDB has not committed yet lie in these. */
+  private readonly buffers = new BufferPool()
   private readonly cursor = new RecordCursor()
 
-  private constructor(environment: Environment, options: ShardStoreOptions) {
+  private constructor(environment: Environment, space: Space, options: ShardStoreOptions) {
     this.environment = environment
+    this.space = space
     this.shard = options.shard
+    this.place = { shard: options.shard, path: space.path }
     this.checkpoint = new Checkpoint(environment, options.shard)
-    this.deadLetters = new DeadLetters(environment, options.deadLettersMax)
+    this.deadLetters = new DeadLetters(environment, space, {
+      max: options.deadLettersMax,
+      bytesMax: options.deadLettersBytesMax ?? Infinity,
+    })
     this.nextSequence = this.endOfJournal()
     this.durableSequence = this.nextSequence - 1
   }
 
+  /** Throws the errors of {@link openEnvironment}, and `ERR_STORAGE_FULL` where the file is too large. */
   static open(path: string, options: ShardStoreOptions): ShardStore {
-    const environment = openEnvironment(path, { readOnly: options.readOnly === true })
+    const { shard, readOnly = false, mapSizeMaxBytes } = options
+    const environment = openEnvironment(path, { readOnly, mapSizeMaxBytes })
     checkMeta(environment, path, options)
-    return new ShardStore(environment, options)
+    const bytesMax = mapSizeMaxBytes ?? Infinity
+    const space = new Space(environment, { path, shard, bytesMax, readOnly })
+    return new ShardStore(environment, space, options)
   }
 
-  /** Appends a block. `records` are back to back with `previousSequence` set; they are copied. */
+  /**
+   * Appends a block. `records` are back to back with `previousSequence` set; they are copied. Throws
+   * `ERR_STORAGE_FULL` before anything is written.
+   */
   append(records: Uint8Array, count: number): Appended {
     const firstSequence = this.nextSequence
     const writtenAt = Date.now()
-    const value = encodeBlock(records, count, firstSequence, writtenAt)
+    const buffer = this.buffers.take(blockBytes(records.length, count))
+    const value = encodeBlock(records, count, { firstSequence, writtenAt }, buffer)
     const block = viewBlock(value)
     const hashes = this.hashesOf(block)
+    const claimed = this.space.claim(value.length + (hashes?.length ?? 0))
     this.nextSequence += count
     this.pending.push(block)
     const { journal, dedupe, root } = this.environment
@@ -84,14 +108,13 @@ export class ShardStore {
     })
     const committed = written.then(
       () => {
+        this.space.release(claimed)
         this.pending.splice(this.pending.indexOf(block), 1)
+        this.buffers.giveBack(buffer)
         this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
       },
       async (error: unknown) => {
-        const cause = await causeOf(error)
-        const reason = cause instanceof Error ? cause.message : String(cause)
-        const message = `shard ${this.shard} cannot write its journal: ${reason}`
-        throw new LimnError('ERR_STORAGE_WRITE', message, { cause })
+        throw await writeFailure(this.place, 'journal', error)
       },
     )
     return { firstSequence, committed }
@@ -156,27 +179,40 @@ export class ShardStore {
       old.push(key)
     }
     if (old.length === 0) return
-    await root.batch(() => {
-      for (const key of old) dedupe.remove(key).catch(() => undefined)
-    })
+    await this.write('dedupe log', 0, () =>
+      root.batch(() => {
+        for (const key of old) dedupe.remove(key).catch(() => undefined)
+      }),
+    )
   }
 
   /**
-   * Drops whole blocks before a sequence, a bounded number at a time; resolves with how many. Keeps
-   * what recovery needs: everything after the checkpoint's position, and the last block, which says
-   * where the journal ends. Chains of records end where the journal now begins.
+   * Drops whole blocks that were written before then, oldest first, at most {@link DROPPED_A_TIME};
+   * resolves with how many, 0 when none is left to drop. Keeps what recovery needs: everything after
+   * the checkpoint's position, forwards that are not confirmed, and the last block, which says where
+   * the journal ends. Chains of records end where the journal now begins.
    */
-  async dropBlocksBefore(sequence: number): Promise<number> {
+  async dropBlocksWrittenBefore(timeMs: number): Promise<number> {
     const { journal, root } = this.environment
-    const end = Math.min(sequence, (this.readCheckpoint()?.position ?? -1) + 1)
+    const end = firstNeeded(this.readCheckpoint())
     const keys = [...journal.getKeys({ end: end + 1, limit: DROPPED_A_TIME + 1 })]
     keys.pop() // it may reach up to `end` or beyond, or be the last
-    if (keys.length === 0) return 0
-    await root.batch(() => {
-      for (const key of keys) journal.remove(key).catch(() => undefined)
-    })
+    let count = keys.length
+    while (count > 0 && !(this.writtenAt(keys[count - 1]) < timeMs)) count >>= 1
+    if (count === 0) return 0
+    await this.write('journal', 0, () =>
+      root.batch(() => {
+        for (const key of keys.slice(0, count)) journal.remove(key).catch(() => undefined)
+      }),
+    )
     this.cache.length = 0
-    return keys.length
+    return count
+  }
+
+  /** Of the oldest record that is left; of the next one when there is none. */
+  get firstSequence(): number {
+    for (const sequence of this.environment.journal.getKeys({ limit: 1 })) return sequence
+    return this.nextSequence
   }
 
   readCheckpoint(): CheckpointMeta | null {
@@ -192,22 +228,27 @@ export class ShardStore {
   }
 
   writeCheckpointPages(
-    pages: readonly [number, Uint8Array][],
+    pages: Iterable<[number, Uint8Array]>,
     chunk: DictionaryChunk | null,
   ): Promise<void> {
-    return this.checkpoint.write(pages, chunk)
+    const sealed = this.checkpoint.seal(pages, chunk)
+    return this.write('checkpoint', sealed.bytes, () => this.checkpoint.write(sealed))
   }
 
   finishCheckpoint(meta: CheckpointMeta): Promise<void> {
-    return this.checkpoint.finish(meta)
+    return this.write('checkpoint', 0, () => this.checkpoint.finish(meta))
   }
 
   clearCheckpoint(): Promise<void> {
-    return this.checkpoint.clear()
+    return this.write('checkpoint', 0, () => this.checkpoint.clear())
   }
 
   putDeadLetter(letter: DeadLetter): void {
     this.deadLetters.put(letter)
+  }
+
+  get fileBytes(): number {
+    return this.space.fileBytes
   }
 
   removeDeadLetter(id: number): Promise<void> {
@@ -218,9 +259,30 @@ export class ShardStore {
     return this.deadLetters.count
   }
 
+  get deadLetterBytes(): number {
+    return this.deadLetters.bytes
+  }
+
+  /** Letters that were not kept or had to go, since the store was opened. */
+  get deadLettersDropped(): number {
+    return this.deadLetters.dropped
+  }
+
   async close(): Promise<void> {
     await this.environment.root.flushed
     await this.environment.root.close()
+  }
+
+  /** Writes within the bound; throws `ERR_STORAGE_FULL` or `ERR_STORAGE_WRITE`. */
+  private async write(what: string, bytes: number, work: () => Promise<unknown>): Promise<void> {
+    const claimed = this.space.claim(bytes)
+    try {
+      await work()
+    } catch (error) {
+      throw await writeFailure(this.place, what, error)
+    } finally {
+      this.space.release(claimed)
+    }
   }
 
   private endOfJournal(): number {
@@ -228,6 +290,12 @@ export class ShardStore {
       return key + decodeBlock(value, this.where(key)).count
     }
     return 0
+  }
+
+  /** When a block was written (wall clock, ms); NaN for one that is damaged. */
+  writtenAt(firstSequence: number): number {
+    const value = this.environment.journal.get(firstSequence)
+    return value === undefined ? NaN : writtenAtOf(value)
   }
 
   private firstSequenceOf(sequence: number): number | null {
@@ -279,15 +347,14 @@ export class ShardStore {
 }
 
 const PRUNED_A_TIME = 1000
-const DROPPED_A_TIME = 1000
+/** Blocks in one transaction. */
+export const DROPPED_A_TIME = 256
 
-const CAUSE_WAIT_MS_MAX = 100
-
-/** LMDB's own error, which lmdb hands over as a promise on the error of the failed commit. */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error
-  const reported = Promise.resolve(error.commitError).catch((cause: unknown) => cause)
-  return Promise.race([reported, delay(CAUSE_WAIT_MS_MAX, error)])
+/** The first sequence that a recovery from this checkpoint reads. */
+function firstNeeded(meta: CheckpointMeta | null): number {
+  if (meta === null) return 0
+  const forwards = meta.pendingForwards.map(([, sequence]) => sequence)
+  return Math.min(meta.position + 1, ...forwards)
 }
 
 function checkMeta(environment: Environment, path: string, options: ShardStoreOptions): void {

@@ -21,13 +21,17 @@ export interface Verification {
 
 const RESTORE = 'restore the shard from a backup, or move its directory away to start it empty'
 const REBUILD = 'run "limn check --repair": the checkpoint is dropped and rebuilt from the journal'
+const REBUILD_PART =
+  'restore the shard from a backup; "limn check --repair" drops the checkpoint, which is then rebuilt from what journal.retentionDays has left'
 
 /** Reads everything a shard has on disk and checks it; changes nothing. */
 export function verifyShard(path: string, shard: number): Verification {
-  const environment = openEnvironment(path, { readOnly: true })
+  const environment = openEnvironment(path, { readOnly: true, checkValues: true })
   const result: Verification = { blocks: 0, records: 0, checkpointPages: 0, findings: [] }
   let expected: number | null = null
+  let rebuild = REBUILD
   for (const { key, value } of environment.journal.getRange()) {
+    if (result.blocks === 0 && key > 0) rebuild = REBUILD_PART
     result.blocks++
     const note = (message: string): number =>
       result.findings.push({
@@ -57,7 +61,7 @@ export function verifyShard(path: string, shard: number): Verification {
       if (table === environment.pages) result.checkpointPages++
       if (unseal(value) !== null) continue
       const message = `${what} ${key}: checksum does not match`
-      result.findings.push({ shard, kind: 'checkpoint', message, remedy: REBUILD })
+      result.findings.push({ shard, kind: 'checkpoint', message, remedy: rebuild })
     }
   }
   void environment.root.close()

@@ -66,11 +66,7 @@ class Replay {
   private from = Number.POSITIVE_INFINITY
   private to = Number.NEGATIVE_INFINITY
 
-  constructor(
-    source: ReplaySource,
-    plan: ModelPlan,
-    progress: (progress: ReplayProgress) => void,
-  ) {
+  constructor(source: ReplaySource, plan: ModelPlan, progress: (progress: ReplayProgress) => void) {
     this.source = source
     this.plan = plan
     this.progress = progress

@@ -81,10 +81,7 @@ export function logLoss(scores: Float32Array | Float64Array, labels: Uint8Array)
 }
 
 /** Mean over bins of |mean score − share of positives|, weighted by rows. */
-function calibrationError(
-  scores: Float32Array | Float64Array,
-  labels: Uint8Array,
-): number {
+function calibrationError(scores: Float32Array | Float64Array, labels: Uint8Array): number {
   const gap = new Float64Array(CALIBRATION_BINS)
   for (let i = 0; i < scores.length; i++) {
     const bin = Math.min(CALIBRATION_BINS - 1, Math.floor(scores[i] * CALIBRATION_BINS))
@@ -109,7 +106,7 @@ export function rankingMetrics(
   let seenNegatives = 0
   let area = 0
   let averagePrecision = 0
-  for (let i = 0; i < rows; ) {
+  for (let i = 0; i < rows;) {
     const score = scores[order[i]]
     let up = 0
     let down = 0
@@ -137,7 +134,7 @@ export function bestF1Threshold(scores: Float32Array, labels: Uint8Array): numbe
   let best = 0
   let threshold = 0.5
   let truePositives = 0
-  for (let i = 0; i < order.length; ) {
+  for (let i = 0; i < order.length;) {
     const score = scores[order[i]]
     for (; i < order.length && scores[order[i]] === score; i++) truePositives += labels[order[i]]
     const f1 = (2 * truePositives) / (i + positives)

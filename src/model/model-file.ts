@@ -14,7 +14,9 @@ export interface ModelShape {
 export function describeModel({ preparation, network }: DenseModel): ModelShape {
   return {
     width: preparation.width,
-    logarithmic: [...preparation.logarithmic.keys()].filter((i) => preparation.logarithmic[i] === 1),
+    logarithmic: [...preparation.logarithmic.keys()].filter(
+      (i) => preparation.logarithmic[i] === 1,
+    ),
     indicators: [...preparation.indicators],
     sizes: network.sizes,
   }
@@ -36,7 +38,8 @@ export function encodeModel({ preparation, network }: DenseModel): Uint8Array {
 /** @throws Error saying what does not fit */
 export function decodeModel(shape: ModelShape, bytes: Uint8Array): DenseModel {
   const { width, sizes } = shape
-  const isSize = (size: number): boolean => Number.isInteger(size) && size > 0 && size <= LAYER_SIZE_MAX
+  const isSize = (size: number): boolean =>
+    Number.isInteger(size) && size > 0 && size <= LAYER_SIZE_MAX
   if (!isSize(width) || sizes.length < 2 || !sizes.every(isSize) || sizes.at(-1) !== 1) {
     throw new Error('describes an impossible network')
   }
@@ -50,7 +53,13 @@ export function decodeModel(shape: ModelShape, bytes: Uint8Array): DenseModel {
   const scale = take(width)
   const logarithmic = new Uint8Array(width)
   for (const column of shape.logarithmic) logarithmic[column] = 1
-  const preparation = { width, logarithmic, mean, scale, indicators: Uint16Array.from(shape.indicators) }
+  const preparation = {
+    width,
+    logarithmic,
+    mean,
+    scale,
+    indicators: Uint16Array.from(shape.indicators),
+  }
   if (preparedWidth(preparation) !== sizes[0] || shape.indicators.some((i) => !(i < width))) {
     throw new Error('describes inputs that do not fit its first layer')
   }

@@ -108,7 +108,7 @@ function dense(
 function packWeights(weights: Float32Array, inputs: number, outputs: number): Float64Array {
   const packed = new Float64Array(weights.length)
   let at = 0
-  for (let j = 0; j < outputs; ) {
+  for (let j = 0; j < outputs;) {
     const group = j + GROUP <= outputs ? GROUP : 1
     for (let i = 0; i < inputs; i++) {
       for (let k = 0; k < group; k++) packed[at++] = weights[i * outputs + j + k]

@@ -50,7 +50,9 @@ export class Outcomes {
   }
 
   seal(): void {
-    this.roots = Float64Array.from({ length: this.count }, (_, i) => this.rootOf(this.persons.at(i)))
+    this.roots = Float64Array.from({ length: this.count }, (_, i) =>
+      this.rootOf(this.persons.at(i)),
+    )
     this.order = Uint32Array.from({ length: this.count }, (_, i) => i).sort(
       (a, b) => this.roots[a] - this.roots[b] || this.times.at(a) - this.times.at(b),
     )

@@ -51,7 +51,10 @@ interface SplitRange {
   readonly holdoutFrom: number
 }
 
-export type NewVersion = Omit<ModelManifest, 'format' | 'version' | 'createdAt' | 'shape' | 'weights'>
+export type NewVersion = Omit<
+  ModelManifest,
+  'format' | 'version' | 'createdAt' | 'shape' | 'weights'
+>
 
 export interface ModelListing {
   readonly name: string
@@ -139,10 +142,14 @@ export class ModelRegistry {
     } catch (error) {
       await rm(draft, { recursive: true, force: true })
       if (error instanceof LimnError) throw error
-      throw new LimnError('ERR_MODEL_SAVE', `model ${version.model} was not saved: ${reason(error)}`, {
-        cause: error,
-        retryable: true,
-      })
+      throw new LimnError(
+        'ERR_MODEL_SAVE',
+        `model ${version.model} was not saved: ${reason(error)}`,
+        {
+          cause: error,
+          retryable: true,
+        },
+      )
     }
   }
 
@@ -187,7 +194,8 @@ export class ModelRegistry {
     if (text === null) return { live: null, previous: [] }
     try {
       const { live, previous } = JSON.parse(text) as LiveState
-      if ((live !== null && !Number.isInteger(live)) || !Array.isArray(previous)) throw new Error(text)
+      if ((live !== null && !Number.isInteger(live)) || !Array.isArray(previous))
+        throw new Error(text)
       return { live, previous }
     } catch (error) {
       throw corrupt(path, 'is not what was written', error)
@@ -286,7 +294,10 @@ async function readOptional(path: string): Promise<string | null> {
 
 function checkName(name: string): string {
   if (NAME.test(name)) return name
-  throw new LimnError('ERR_MODEL_NAME', `"${name.slice(0, 80)}" is not a model name (a-z, 0-9, _, -)`)
+  throw new LimnError(
+    'ERR_MODEL_NAME',
+    `"${name.slice(0, 80)}" is not a model name (a-z, 0-9, _, -)`,
+  )
 }
 
 function corrupt(path: string, what: string, cause?: unknown): LimnError {

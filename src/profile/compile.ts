@@ -19,7 +19,7 @@ export interface RingGroup {
   readonly buckets: number
   /** Newest bucket's number (event time / resolution). */
   head: Column
-  /** u16 counts: cell = bucket × countRings + ring. */
+  /** u8 counts (see byte-counts.ts): cell = bucket × countRings + ring. */
   counts: Column
   countRings: number
   /** f32 values, likewise. */
@@ -40,7 +40,7 @@ export interface TraitShape {
   valueRing: number
   /** count, sum, extreme, first/last value, time of `since`, decayed value */
   a: Column | null
-  /** mean's count; reference time of decay and top */
+  /** mean's count; reference time of decay and top; handle of distinct's hashes */
   b: Column | null
   /** top's weights */
   c: Column | null
@@ -83,7 +83,7 @@ export interface CompiledDefinition {
 }
 
 /** Bump when the fold computes something else from the same definition. */
-const FOLD_VERSION = 1
+const FOLD_VERSION = 2
 
 /** Compiles a definition. Throws `ERR_TRAIT_INVALID` naming the trait, or an expression's code. */
 export function compileDefinition(definition: ProfileDefinition): CompiledDefinition {
@@ -191,7 +191,10 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
   else if (op === 'first' || op === 'last') {
     shape.a = text === true ? layout.add('u32') : layout.add('f64', 1, Number.NaN)
   } else if (op === 'since') shape.a = layout.add('f64')
-  else if (op === 'distinct') shape.a = layout.add('u16')
+  else if (op === 'distinct') {
+    shape.a = layout.add('u16')
+    shape.b = layout.add('u32')
+  }
 }
 
 function groupFor(
@@ -227,7 +230,7 @@ function groupFor(
 
 function addGroupColumns(layout: RowLayout, group: RingGroup): void {
   group.head = layout.add('u32')
-  group.counts = layout.add('u16', group.countRings * group.buckets)
+  group.counts = layout.add('u8', group.countRings * group.buckets)
   group.values = layout.add('f32', group.valueRings * group.buckets)
 }
 

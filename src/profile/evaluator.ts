@@ -19,6 +19,8 @@ import {
   compileReader,
   compileUpdate,
   ringExpiry,
+  storedTagWeight,
+  storedTopWeight,
   tagReader,
 } from './trait-programs.ts'
 import type { NumberReader, Update } from './trait-programs.ts'
@@ -254,9 +256,23 @@ export class Evaluator {
   private compileTriggers(segments: readonly Expression[]): Trigger[] {
     const triggers = new Map<string, Trigger>()
     for (const when of segments) {
-      for (const name of references(when).names) this.triggersOf(name, when, triggers)
+      this.triggersBelow(when, triggers)
     }
     return [...triggers.values()]
+  }
+
+  private triggersBelow(expression: Expression, triggers: Map<string, Trigger>): void {
+    const { names, tags } = references(expression)
+    for (const name of names) this.triggersOf(name, expression, triggers)
+    for (const tag of tags) {
+      const shape = this.shapes.get(tag.trait)
+      if (shape === undefined) continue
+      const stored = (): number => storedTagWeight(shape, tag.value, this.context.store)
+      for (const bound of thresholds(expression, tag)) {
+        const name = `tag ${tag.trait} ${tag.value} ${bound}`
+        triggers.set(name, this.decayTrigger(shape, bound, stored))
+      }
+    }
   }
 
   private triggersOf(name: string, expression: Expression, triggers: Map<string, Trigger>): void {
@@ -267,7 +283,7 @@ export class Evaluator {
       triggers.set(name, (after) => ringExpiry(shape, group as RingGroup, this.context, after))
     } else if (definition.op === 'formula') {
       const formula = parseExpression(definition.formula ?? '')
-      for (const other of references(formula).names) this.triggersOf(other, formula, triggers)
+      this.triggersBelow(formula, triggers)
     } else if (definition.op === 'ratio') {
       for (const other of referredTraits(this.compiled.definition, name))
         this.triggersOf(other, expression, triggers)
@@ -276,7 +292,7 @@ export class Evaluator {
         if (definition.op === 'since')
           triggers.set(`${name} ${bound}`, this.sinceTrigger(shape, bound))
         else if (shape.halfLifeMs > 0)
-          triggers.set(`${name} ${bound}`, this.decayTrigger(shape, bound))
+          triggers.set(`${name} ${bound}`, this.decayTrigger(shape, bound, this.storedOf(shape)))
       }
     }
   }
@@ -294,12 +310,19 @@ export class Evaluator {
     }
   }
 
-  private decayTrigger(shape: TraitShape, bound: number): Trigger {
+  private storedOf(shape: TraitShape): NumberReader {
     const { store } = this.context
+    if (shape.definition.op === 'top') return () => storedTopWeight(shape, store)
     const value = columnOf(shape.a)
+    return () => store.page.f64[store.o8 + value]
+  }
+
+  /** When a decaying value, of which `stored` is what it was at the reference time, meets a bound. */
+  private decayTrigger(shape: TraitShape, bound: number, stored: NumberReader): Trigger {
+    const { store } = this.context
     const reference = columnOf(shape.b)
     return (after) => {
-      const known = store.page.f64[store.o8 + value]
+      const known = stored()
       if (bound === 0 || !(known / bound > 1)) return Number.POSITIVE_INFINITY
       const crossing = shape.halfLifeMs * Math.log2(known / bound)
       const due = Math.ceil(store.page.f64[store.o8 + reference] + crossing) + 1

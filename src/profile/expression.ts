@@ -60,22 +60,21 @@ export function references(expression: Expression): References {
   const found: References = { names: new Set(), tags: [] }
   visit(expression, (node) => {
     if (node.kind === 'name') found.names.add(node.name)
-    if (node.kind === 'call' && node.name === 'tag') {
-      const [trait, value] = constants(node.arguments)
-      found.tags.push({ trait: String(trait), value: String(value) })
-    }
+    const tag = tagOf(node)
+    if (tag !== null) found.tags.push(tag)
   })
   return found
 }
 
 /**
- * The constants at which the outcome of a comparison with the plain name changes, ascending:
- * of comparisons, `in` and `band`. Used to know when a trait that grows with time crosses one.
+ * The constants at which the outcome of a comparison with the plain name, or the tag, changes,
+ * ascending: of comparisons, `in` and `band`. Used to know when a value that moves with time
+ * crosses one.
  */
-export function thresholds(expression: Expression, name: string): number[] {
+export function thresholds(expression: Expression, subject: string | TagReference): number[] {
   const found = new Set<number>()
   visit(expression, (node) => {
-    for (const value of comparedWith(node, name)) found.add(value)
+    for (const value of comparedWith(node, subject)) found.add(value)
   })
   return [...found].sort((a, b) => a - b)
 }
@@ -253,6 +252,18 @@ function isName(node: Expression, name: string): boolean {
   return node.kind === 'name' && node.name === name
 }
 
+function is(node: Expression, subject: string | TagReference): boolean {
+  if (typeof subject === 'string') return isName(node, subject)
+  const tag = tagOf(node)
+  return tag !== null && tag.trait === subject.trait && tag.value === subject.value
+}
+
+function tagOf(node: Expression): TagReference | null {
+  if (node.kind !== 'call' || node.name !== 'tag') return null
+  const [trait, value] = constants(node.arguments)
+  return { trait: String(trait), value: String(value) }
+}
+
 function isComparison(operator: BinaryOperator): boolean {
   return operator === '==' || operator === '!=' || ORDER[operator] !== undefined
 }
@@ -263,15 +274,15 @@ function comparesWithNull(node: Expression, name: string): boolean {
   return isName(node.right, name) && isNull(node.left)
 }
 
-/** The constants that this very node compares the plain name with. */
-function comparedWith(node: Expression, name: string): number[] {
-  if (node.kind === 'in' && isName(node.operand, name)) return node.items.filter(isNumber)
-  if (node.kind === 'call' && node.name === 'band' && isName(node.arguments[0], name)) {
+/** The constants that this very node compares the plain name, or the tag, with. */
+function comparedWith(node: Expression, subject: string | TagReference): number[] {
+  if (node.kind === 'in' && is(node.operand, subject)) return node.items.filter(isNumber)
+  if (node.kind === 'call' && node.name === 'band' && is(node.arguments[0], subject)) {
     return constants(node.arguments.slice(1)).filter(isNumber)
   }
   if (node.kind !== 'binary' || !isComparison(node.operator)) return []
   const { left, right } = node
-  const other = isName(left, name) ? right : isName(right, name) ? left : null
+  const other = is(left, subject) ? right : is(right, subject) ? left : null
   const value = other === null ? null : constant(other)
   return isNumber(value) ? [value] : []
 }

@@ -1,7 +1,7 @@
 import type { CompiledDefinition } from './compile.ts'
 import { evaluatorOf } from './evaluator.ts'
 import type { ProfileStore } from './store.ts'
-import { readTopWeights } from './trait-programs.ts'
+import { traitValuesOf } from './trait-values.ts'
 
 /** Session features, which every profile has. */
 const SESSION_FEATURES = ['session.events', 'session.seconds'] as const
@@ -35,18 +35,15 @@ export function writeFeatures(
   const evaluator = evaluatorOf(store)
   evaluator.look(row, now)
   const { context } = evaluator
-  const { traits, columns, machines } = store.compiled
+  const values = traitValuesOf(store)
+  values.read()
+  const { numbers, shares } = values
+  const { columns, machines } = store.compiled
+  const plan = planOf(store.compiled)
   let at = offset
-  for (let i = 0; i < traits.length; i++) {
-    const { definition } = traits[i]
-    if (definition.text === true) continue
-    if (definition.op === 'top') {
-      const { first, share } = readTopWeights(traits[i], context)
-      out[at++] = first
-      out[at++] = share
-    } else {
-      out[at++] = evaluator.readers[i]()
-    }
+  for (let i = 0; i < plan.length; i++) {
+    const trait = plan[i]
+    out[at++] = trait >= 0 ? numbers[trait] : shares[~trait]
   }
   const { page, o8, o4, o1 } = store
   const start = page.f64[o8 + columns.sessionStart.index]
@@ -56,4 +53,19 @@ export function writeFeatures(
     const state = page.u8[o1 + columns.states.index + m]
     for (let s = 0; s < machines[m].stateNames.length; s++) out[at++] = s === state ? 1 : 0
   }
+}
+
+const plans = new WeakMap<CompiledDefinition, Int32Array>()
+
+/** Where each of the traits' features comes from: a trait's number, or `~trait` for its share. */
+function planOf(compiled: CompiledDefinition): Int32Array {
+  const known = plans.get(compiled)
+  if (known !== undefined) return known
+  const plan = compiled.traits.flatMap(({ index, definition }) => {
+    if (definition.text === true) return []
+    return definition.op === 'top' ? [index, ~index] : [index]
+  })
+  const made = Int32Array.from(plan)
+  plans.set(compiled, made)
+  return made
 }

@@ -116,7 +116,7 @@ export class Fold {
       if (first) this.evaluateAll(row)
       else this.evaluateSegments(row, program.segments)
       if (cursor.type === IDENTIFY) this.evaluateSegments(row, this.evaluator.ofAttributes)
-      store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
+      this.setDue(this.dueAfter(row, clock))
     }
     context.silent = true
   }
@@ -139,7 +139,7 @@ export class Fold {
     if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
     const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
     store.page.f64[store.o8 + columns.clock.index] = clock
-    if (this.isStarted()) store.page.f64[store.o8 + columns.nextDue.index] = this.dueAfter(row, clock)
+    if (this.isStarted()) this.setDue(this.dueAfter(row, clock))
   }
 
   /** Whether a person's event came: a profile with bots' events only is in no state or segment. */
@@ -169,9 +169,16 @@ export class Fold {
         const clock = this.compiled.columns.clock.index
         store.page.f64[store.o8 + clock] = Math.max(store.page.f64[store.o8 + clock], at)
       }
-      store.page.f64[store.o8 + due] = this.dueAfter(row, at)
+      this.setDue(this.dueAfter(row, at))
     }
-    store.page.f64[store.o8 + due] = this.dueAfter(row, until)
+    this.setDue(this.dueAfter(row, until))
+  }
+
+  /** When the store's row falls due next. */
+  private setDue(due: number): void {
+    const { page, o8 } = this.store
+    page.f64[o8 + this.compiled.columns.nextDue.index] = due
+    if (due < page.dueFrom) page.dueFrom = due
   }
 
   /** What falls due at this instant: the session's end, delayed transitions, segments. */

@@ -7,12 +7,15 @@ const SEED = 11
 /**
  * Gives strings small numbers, from their bytes and without making a JavaScript string when the
  * string is known. 0 stands for none; a string that does not fit any more (2^20 of them) is 0 too.
- * Two strings with equal 64-bit hashes and lengths are taken for the same.
+ * Two strings with equal 64-bit hashes are taken for the same.
  */
 export class Interner {
   private readonly texts: string[] = ['']
   private hashes = new Uint32Array(2048)
   private slots = new Uint32Array(2048)
+  /** The strings in UTF-8, one behind the other, and where each ends. */
+  private bytes = new Uint8Array(1 << 14)
+  private ends = new Uint32Array(1024)
   private readonly hash: Hash64 = { low: 0, high: 0 }
 
   get size(): number {
@@ -23,6 +26,15 @@ export class Interner {
     return this.texts[id] ?? ''
   }
 
+  /** Whether the entry is this string; cheaper than to look the string up. */
+  is(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const own = this.bytes
+    const from = this.ends[id - 1]
+    if (this.ends[id] - from !== end - start) return false
+    for (let i = start; i < end; i++) if (own[from + i - start] !== bytes[i]) return false
+    return true
+  }
+
   intern(bytes: Uint8Array, start: number, end: number): number {
     if (end === start) return 0
     hashBytes(bytes, start, end, SEED, this.hash)
@@ -31,7 +43,9 @@ export class Interner {
     const known = this.slots[slot]
     if (known !== 0) return known
     if (this.texts.length > ENTRIES_MAX) return 0
-    return this.add(decoder.decode(bytes.subarray(start, end)), low, high, slot)
+    const id = this.add(decoder.decode(bytes.subarray(start, end)), low, high, slot)
+    this.keepBytes(id, bytes, start, end)
+    return id
   }
 
   internText(text: string): number {
@@ -53,12 +67,19 @@ export class Interner {
     })
   }
 
+  private keepBytes(id: number, bytes: Uint8Array, start: number, end: number): void {
+    const from = this.ends[id - 1]
+    const to = from + end - start
+    if (to > this.bytes.length) this.bytes = grown(this.bytes, new Uint8Array(2 * to))
+    if (id >= this.ends.length) this.ends = grown(this.ends, new Uint32Array(2 * id))
+    for (let i = start; i < end; i++) this.bytes[from + i - start] = bytes[i]
+    this.ends[id] = to
+  }
+
   private add(text: string, low: number, high: number, slot: number): number {
     const id = this.texts.push(text) - 1
     if (id * 2 >= this.hashes.length) {
-      const grown = new Uint32Array(this.hashes.length * 2)
-      grown.set(this.hashes)
-      this.hashes = grown
+      this.hashes = grown(this.hashes, new Uint32Array(this.hashes.length * 2))
     }
     this.hashes[id * 2] = low
     this.hashes[id * 2 + 1] = high
@@ -83,6 +104,11 @@ export class Interner {
       slot = (slot + 1) & mask
     }
   }
+}
+
+function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
+  to.set(from)
+  return to
 }
 
 const decoder = new TextDecoder()

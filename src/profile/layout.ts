@@ -57,6 +57,8 @@ export class RowPage {
   readonly u16: Uint16Array
   readonly u8: Uint8Array
   dirty = false
+  /** No row falls due before this. */
+  dueFrom = Number.POSITIVE_INFINITY
 
   constructor(bytes: number) {
     const buffer = new ArrayBuffer(bytes)

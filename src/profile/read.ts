@@ -1,19 +1,46 @@
-import { PROFILE_PARTS } from './definition.ts'
-import type { ProfilePart } from './definition.ts'
 import { KEY_KIND } from '../event/record.ts'
-import type { CompiledDefinition, TraitShape } from './compile.ts'
+import type { TraitShape } from './compile.ts'
 import { evaluatorOf } from './evaluator.ts'
-import type { Evaluator } from './evaluator.ts'
+import { JsonBytes, fragment } from './json-bytes.ts'
+import { FIELD, NAME_FORMS, profileForm } from './profile-form.ts'
+import type { FieldList, PartForm, ProfileForm } from './profile-form.ts'
 import { idText } from './store.ts'
 import type { ProfileStore } from './store.ts'
-import { readTags } from './trait-programs.ts'
+import { columnOf } from './trait-programs.ts'
+import { traitValuesOf } from './trait-values.ts'
+import type { TraitValues } from './trait-values.ts'
 
 export type ReadScope = 'all' | 'traits' | 'segments' | 'machines'
 
-/**
- * A profile as JSON text as of `now`, or a part of it. Text is put together by hand: this is the
- * answer to a look-up.
- */
+/** What of a profile is written, as of when, and the position that the answer names. */
+export interface ProfileRead {
+  readonly row: number
+  readonly now: number
+  readonly position: string
+  readonly scope: ReadScope
+}
+
+const OPEN_USER = fragment('{"id":"user:')
+const OPEN_ANONYMOUS = fragment('{"id":"anonymous:')
+const POSITION = fragment('","position":"')
+const QUOTE = fragment('"')
+const KIND_USER = fragment('","kind":"user","firstSeenAt":')
+const KIND_ANONYMOUS = fragment('","kind":"anonymous","firstSeenAt":')
+const LAST_SEEN = fragment(',"lastSeenAt":')
+const TRAITS = fragment('","traits":{')
+const MACHINES = fragment(',"machines":{')
+const SEGMENTS = fragment(',"segments":[')
+const GROUPS = fragment('"groups":')
+const LINKS = fragment(',"links":')
+const NO_LINKS = fragment(',"links":[]')
+const TAG_VALUE = fragment('{"value":')
+const TAG_WEIGHT = fragment(',"weight":')
+const COMMA = fragment(',')
+const CLOSE = fragment('}')
+const OPEN_LIST = fragment('[')
+const CLOSE_LIST = fragment(']')
+
+/** A profile as JSON text as of `now`, or a part of it. */
 export function profileText(
   store: ProfileStore,
   row: number,
@@ -21,114 +48,162 @@ export function profileText(
   position: string,
   scope: ReadScope = 'all',
 ): string {
-  const evaluator = evaluatorOf(store)
-  evaluator.look(row, now)
-  const key = store.keyOf(row)
-  const head = `"id":${JSON.stringify(idText(key))},"position":"${position}"`
-  if (scope === 'traits') return `{${head},"traits":{${traitsText(evaluator, store, fields(store.compiled).all)}}}`
-  if (scope === 'segments') return `{${head},"segments":${segmentsText(store, row)}}`
-  if (scope === 'machines') return `{${head},"machines":${machinesText(store, row)}}`
+  const out = new JsonBytes(4096)
+  writeProfile(store, { row, now, position, scope }, out)
+  return out.textFrom()
+}
+
+/**
+ * Appends a profile, or a part of it, as JSON. This is the answer to a look-up: what is the same in
+ * all profiles lies ready as bytes, and the numbers are read in one pass. The row is not changed.
+ */
+export function writeProfile(store: ProfileStore, read: ProfileRead, out: JsonBytes): void {
+  const { row, now, position, scope } = read
+  evaluatorOf(store).look(row, now)
+  const form = profileForm(store.compiled)
+  const anonymous = store.kindOf(row) === KEY_KIND.anonymous
+  out.fragment(anonymous ? OPEN_ANONYMOUS : OPEN_USER)
+  out.quotedBytes(store.keyBytes(row))
+  out.fragment(POSITION)
+  out.text(position)
+  if (scope === 'all') {
+    out.fragment(anonymous ? KIND_ANONYMOUS : KIND_USER)
+    writeWhole(store, form, out)
+  } else if (scope === 'traits') {
+    out.fragment(TRAITS)
+    writeFields(store, valuesNow(store), form.traits, out)
+    out.fragment(CLOSE)
+  } else {
+    out.fragment(QUOTE)
+    if (scope === 'segments') writeSegments(store, form, out)
+    else writeMachines(store, form, out)
+  }
+  out.fragment(CLOSE)
+}
+
+function valuesNow(store: ProfileStore): TraitValues {
+  const values = traitValuesOf(store)
+  values.read()
+  return values
+}
+
+function writeWhole(store: ProfileStore, form: ProfileForm, out: JsonBytes): void {
   const { columns } = store.compiled
-  const kind = key.kind === KEY_KIND.anonymous ? 'anonymous' : 'user'
-  const first = timeText(store.page.f64[store.o8 + columns.firstSeen.index])
+  const { row, page, o8 } = store
+  out.time(page.f64[o8 + columns.firstSeen.index])
+  out.fragment(LAST_SEEN)
   // The clock also moves when something falls due, so it is no sign of life.
-  const seen = store.page.f64[store.o8 + columns.sessionLast.index]
-  const last = timeText(seen > 0 ? seen : store.clock(row))
-  const parts = PROFILE_PARTS.map((part) => `"${part}":{${partText(evaluator, store, row, part)}}`)
-  return `{${head},"kind":"${kind}","firstSeenAt":${first},"lastSeenAt":${last},${parts.join(',')},"machines":${machinesText(store, row)},"segments":${segmentsText(store, row)},"links":${linksText(store, row)}}`
+  const seen = page.f64[o8 + columns.sessionLast.index]
+  out.time(seen > 0 ? seen : page.f64[o8 + columns.clock.index])
+  const values = valuesNow(store)
+  for (let i = 0; i < form.parts.length; i++) writePart(store, values, form.parts[i], out)
+  writeMachines(store, form, out)
+  writeSegments(store, form, out)
+  writeLinks(store, row, out)
 }
 
-/** A trait's place in the text: its quoted name, and how it is read. */
-interface Field {
-  readonly name: string
-  readonly shape: TraitShape
-}
-
-interface Fields {
-  readonly all: readonly Field[]
-  readonly ofPart: ReadonlyMap<ProfilePart, readonly Field[]>
-}
-
-const fieldsOf = new WeakMap<CompiledDefinition, Fields>()
-
-function fields(compiled: CompiledDefinition): Fields {
-  const known = fieldsOf.get(compiled)
-  if (known !== undefined) return known
-  const all = compiled.traits.map((shape) => ({ name: `"${shape.name}":`, shape }))
-  const ofPart = new Map(
-    PROFILE_PARTS.map((part) => [part, all.filter((f) => f.shape.definition.part === part)]),
-  )
-  const made = { all, ofPart }
-  fieldsOf.set(compiled, made)
-  return made
-}
-
-function partText(evaluator: Evaluator, store: ProfileStore, row: number, part: ProfilePart): string {
-  const own = traitsText(evaluator, store, fields(store.compiled).ofPart.get(part) ?? [])
-  const side = store.sideOf(row)
-  let extra = ''
-  if (part === 'attributes' && side?.attributes !== undefined) {
-    extra = JSON.stringify(side.attributes).slice(1, -1)
-  } else if (part === 'social' && side?.groups !== undefined) {
-    extra = `"groups":${JSON.stringify(side.groups)}`
+function writePart(store: ProfileStore, values: TraitValues, form: PartForm, out: JsonBytes): void {
+  out.fragment(form.open)
+  writeFields(store, values, form.fields, out)
+  if (form.part === 'attributes') {
+    const attributes = store.sideOf(store.row)?.attributes
+    const text = attributes === undefined ? '' : JSON.stringify(attributes).slice(1, -1)
+    if (text !== '') {
+      if (form.fields.length > 0) out.fragment(COMMA)
+      out.text(text)
+    }
+  } else if (form.part === 'social') {
+    const groups = store.sideOf(store.row)?.groups
+    if (groups !== undefined) {
+      if (form.fields.length > 0) out.fragment(COMMA)
+      out.fragment(GROUPS)
+      out.text(JSON.stringify(groups))
+    }
   }
-  return own === '' || extra === '' ? own + extra : `${own},${extra}`
+  out.fragment(CLOSE)
 }
 
-function traitsText(evaluator: Evaluator, store: ProfileStore, taken: readonly Field[]): string {
-  let text = ''
-  for (let i = 0; i < taken.length; i++) {
-    const { name, shape } = taken[i]
-    if (i > 0) text += ','
-    text += name
-    text += valueText(evaluator, store, shape)
+function writeFields(
+  store: ProfileStore,
+  values: TraitValues,
+  fields: FieldList,
+  out: JsonBytes,
+): void {
+  const { kinds, sources, names, length } = fields
+  const { numbers } = values
+  for (let i = 0; i < length; i++) {
+    const name = i * NAME_FORMS
+    const source = sources[i]
+    if (kinds[i] === FIELD.number) {
+      const value = numbers[source]
+      if (value === 0) out.fragmentOf(names, name + 1)
+      else {
+        out.fragmentOf(names, name)
+        out.number(value)
+      }
+    } else if (kinds[i] === FIELD.text) {
+      const id = store.page.u32[store.o4 + source]
+      out.fragmentOf(names, id === 0 ? name + 2 : name)
+      if (id !== 0) out.quoted(store.strings.text(id))
+    } else {
+      out.fragmentOf(names, name)
+      writeTags(store, values, store.compiled.traits[source], out)
+    }
   }
-  return text
 }
 
-function valueText(evaluator: Evaluator, store: ProfileStore, shape: TraitShape): string {
-  const { op, text } = shape.definition
-  if (op === 'top') {
-    const tags = readTags(shape, evaluator.context)
-    return `[${tags.map((tag) => `{"value":${JSON.stringify(tag.value)},"weight":${round(tag.weight)}}`).join(',')}]`
+/** A `top` trait's strings, heaviest first; of equal ones, the one in the earlier place. */
+function writeTags(
+  store: ProfileStore,
+  values: TraitValues,
+  shape: TraitShape,
+  out: JsonBytes,
+): void {
+  const { page, o4 } = store
+  const ids = o4 + columnOf(shape.a)
+  const count = values.sortTags(shape)
+  out.fragment(OPEN_LIST)
+  for (let i = 0; i < count; i++) {
+    if (i > 0) out.fragment(COMMA)
+    out.fragment(TAG_VALUE)
+    out.quoted(store.strings.text(page.u32[ids + values.tagPlaces[i]]))
+    out.fragment(TAG_WEIGHT)
+    out.number(values.tagWeights[i])
+    out.fragment(CLOSE)
   }
-  if (text === true) {
-    const id = shape.a === null ? 0 : store.page.u32[store.o4 + shape.a.index]
-    return id === 0 ? 'null' : JSON.stringify(store.strings.text(id))
+  out.fragment(CLOSE_LIST)
+}
+
+function writeMachines(store: ProfileStore, form: ProfileForm, out: JsonBytes): void {
+  const states = store.o1 + store.compiled.columns.states.index
+  out.fragment(MACHINES)
+  for (let i = 0; i < form.machines.length; i++) {
+    const names = form.machines[i]
+    out.fragment(names[Math.min(store.page.u8[states + i], names.length - 1)])
   }
-  const value = evaluator.readers[shape.index]()
-  return Number.isFinite(value) ? String(round(value)) : 'null'
+  out.fragment(CLOSE)
 }
 
-/** Six significant decimals are more than any trait is worth; sums of money keep their cents. */
-function round(value: number): number {
-  return Number.isInteger(value) ? value : Math.round(value * 1e6) / 1e6
+function writeSegments(store: ProfileStore, form: ProfileForm, out: JsonBytes): void {
+  const { row } = store
+  out.fragment(SEGMENTS)
+  let first = true
+  for (let i = 0; i < form.segments.length; i++) {
+    if (!store.inSegment(row, i)) continue
+    if (!first) out.fragment(COMMA)
+    first = false
+    out.fragment(form.segments[i])
+  }
+  out.fragment(CLOSE_LIST)
 }
 
-function machinesText(store: ProfileStore, row: number): string {
-  store.at(row)
-  const { machines, columns } = store.compiled
-  const states = machines.map(({ id, stateNames, initial }, i) => {
-    const state =
-      stateNames[store.page.u8[store.o1 + columns.states.index + i]] ?? stateNames[initial]
-    return `"${id}":${JSON.stringify(state)}`
-  })
-  return `{${states.join(',')}}`
-}
-
-function segmentsText(store: ProfileStore, row: number): string {
-  const inside = store.compiled.segmentNames.filter((_, i) => store.inSegment(row, i))
-  return JSON.stringify(inside)
-}
-
-function linksText(store: ProfileStore, row: number): string {
+function writeLinks(store: ProfileStore, row: number, out: JsonBytes): void {
   const links = store.links(row)
-  if (links.length === 0) return '[]'
-  return JSON.stringify(
-    links.map((link) => ({ id: idText(link), since: new Date(link.time).toISOString() })),
+  if (links.length === 0) return out.fragment(NO_LINKS)
+  out.fragment(LINKS)
+  out.text(
+    JSON.stringify(
+      links.map((link) => ({ id: idText(link), since: new Date(link.time).toISOString() })),
+    ),
   )
-}
-
-function timeText(ms: number): string {
-  return ms === 0 ? 'null' : `"${new Date(ms).toISOString()}"`
 }

@@ -1,6 +1,8 @@
 import { KEY_KIND, hashKey } from '../event/record.ts'
-import type { KeyKind, RecordCursor } from '../event/record.ts'
-import type { CompiledDefinition } from './compile.ts'
+import type { Hash64, KeyKind, RecordCursor } from '../event/record.ts'
+import type { CompiledDefinition, TraitShape } from './compile.ts'
+import { ByteCounts } from './byte-counts.ts'
+import { HashSets } from './hash-sets.ts'
 import { Interner } from './interner.ts'
 import { KeyIndex } from './key-index.ts'
 import { RowPage } from './layout.ts'
@@ -25,8 +27,6 @@ export interface SideData {
   groups?: string[]
   links?: Link[]
   forward?: StoreKey
-  /** Column of a `distinct` trait → its values' hashes, 53 bits. */
-  distinct?: Record<number, Set<number>>
 }
 
 export const ATTRIBUTES_MAX = 64
@@ -47,17 +47,22 @@ const decoder = new TextDecoder()
 export class ProfileStore {
   readonly compiled: CompiledDefinition
   readonly strings = new Interner()
+  /** Values of `distinct` traits, as hashes. */
+  readonly sets = new HashSets()
+  readonly index = new KeyIndex()
+  /** Counts of windows' buckets. */
+  readonly counts: ByteCounts
   page: RowPage
   row = -1
   o8 = 0
   o4 = 0
   o2 = 0
   o1 = 0
-  private readonly index = new KeyIndex()
   private readonly pages: RowPage[] = []
   private readonly template: Uint8Array
+  private readonly distinct: readonly TraitShape[]
   private readonly side = new Map<number, SideData>()
-  private readonly counts: number[]
+  private readonly members: number[]
   private readonly rowBytes: number
   private readonly pageBits: number
   private readonly pageMask: number
@@ -68,7 +73,9 @@ export class ProfileStore {
     this.pageBits = Math.max(0, Math.floor(Math.log2(65_536 / this.rowBytes)))
     this.pageMask = (1 << this.pageBits) - 1
     this.template = compiled.layout.template()
-    this.counts = compiled.segments.map(() => 0)
+    this.distinct = compiled.traits.filter(({ definition }) => definition.op === 'distinct')
+    this.members = compiled.segments.map(() => 0)
+    this.counts = new ByteCounts(this)
     this.page = new RowPage(0)
   }
 
@@ -109,12 +116,14 @@ export class ProfileStore {
   ensureRecord(cursor: RecordCursor): number {
     const row = this.findRecord(cursor)
     if (row >= 0) return row
-    const key = cursor.bytes.slice(cursor.keyStart, cursor.keyEnd)
-    return this.create(cursor.keyKind, cursor.keyHashLow, cursor.keyHashHigh, key)
+    const { bytes, keyStart, keyEnd } = cursor
+    const hash = { low: cursor.keyHashLow, high: cursor.keyHashHigh }
+    return this.createKey(cursor.keyKind, hash, bytes, keyStart, keyEnd)
   }
 
   findKey(kind: KeyKind, key: string): number {
     const { low, high } = hashKey(kind, key)
+    if (isShortAscii(key)) return this.index.find(kind, low, high, shortKey, 0, key.length)
     const bytes = encoder.encode(key)
     return this.index.find(kind, low, high, bytes, 0, bytes.length)
   }
@@ -122,12 +131,21 @@ export class ProfileStore {
   ensureKey(kind: KeyKind, key: string): number {
     const row = this.findKey(kind, key)
     if (row >= 0) return row
-    const { low, high } = hashKey(kind, key)
-    return this.create(kind, low, high, encoder.encode(key))
+    const bytes = encoder.encode(key)
+    return this.createKey(kind, hashKey(kind, key), bytes, 0, bytes.length)
   }
 
   keyOf(row: number): StoreKey {
     return { kind: this.index.kind(row), key: decoder.decode(this.index.key(row)) }
+  }
+
+  kindOf(row: number): KeyKind {
+    return this.index.kind(row)
+  }
+
+  /** The id's UTF-8 bytes; a view that stays valid, not to be written to. */
+  keyBytes(row: number): Uint8Array {
+    return this.index.key(row)
   }
 
   lastSequence(row: number): number {
@@ -171,16 +189,20 @@ export class ProfileStore {
     const bit = 1 << (segment & 7)
     if (((this.page.u8[byte] & bit) !== 0) === inside) return
     this.page.u8[byte] ^= bit
-    this.counts[segment] += inside ? 1 : -1
+    this.members[segment] += inside ? 1 : -1
   }
 
   /** Members of each segment, in the order of the definition. */
   segmentCounts(): readonly number[] {
-    return this.counts
+    return this.members
   }
 
   sideOf(row: number): SideData | undefined {
     return this.side.get(row)
+  }
+
+  setSide(row: number, side: SideData): void {
+    this.side.set(row, side)
   }
 
   ensureSide(row: number): SideData {
@@ -223,6 +245,8 @@ export class ProfileStore {
   reset(row: number): void {
     this.compiled.segments.forEach((_, segment) => this.setSegment(row, segment, false))
     const sequence = this.lastSequence(row)
+    this.dropSets()
+    this.counts.forgetRow()
     const forwarded = this.page.u8[this.o1 + this.compiled.columns.forwarded.index]
     this.page.u8.set(this.template, this.o1)
     this.page.u8[this.o1 + this.compiled.columns.forwarded.index] = forwarded
@@ -234,10 +258,18 @@ export class ProfileStore {
     else this.side.set(row, { ...(links && { links }), ...(forward && { forward }) })
   }
 
-  /** Bytes a profile costs in columns, index and id, side data not counted. */
+  private dropSets(): void {
+    for (const { a, b } of this.distinct) {
+      if (a === null || b === null) continue
+      this.sets.drop(this.page.u32[this.o4 + b.index], this.page.u16[this.o2 + a.index])
+    }
+  }
+
+  /** Bytes a profile costs in columns, sets, index and id; side data is not counted. */
   bytesPerProfile(): number {
     if (this.size === 0) return this.rowBytes
-    return (this.pages.length * this.rowsPerPage * this.rowBytes + this.index.bytes) / this.size
+    const columns = this.pages.length * this.rowsPerPage * this.rowBytes
+    return (columns + this.sets.bytes + this.index.bytes) / this.size
   }
 
   *dirtyPages(): Generator<number> {
@@ -248,43 +280,21 @@ export class ProfileStore {
     this.pages[page].dirty = false
   }
 
-  /** A page's rows with their keys and side data: `u32 head bytes, head (JSON), columns`. */
-  exportPage(page: number): Uint8Array {
-    const first = page * this.rowsPerPage
-    const rows = Math.min(this.rowsPerPage, this.size - first)
-    const keys: [number, string][] = []
-    const side: [number, unknown][] = []
-    for (let row = first; row < first + rows; row++) {
-      const { kind, key } = this.keyOf(row)
-      keys.push([kind, key])
-      const data = this.side.get(row)
-      if (data !== undefined) side.push([row, sideToJson(data)])
-    }
-    const head = encoder.encode(JSON.stringify({ keys, side }))
-    const columns = this.pages[page].u8.subarray(0, rows * this.rowBytes)
-    const bytes = new Uint8Array(4 + head.length + columns.length)
-    new DataView(bytes.buffer).setUint32(0, head.length, true)
-    bytes.set(head, 4)
-    bytes.set(columns, 4 + head.length)
-    return bytes
+  /** The views of a page. */
+  rowPage(page: number): RowPage {
+    return this.pages[page]
   }
 
-  /** Takes a page back. Pages come in ascending order into an empty store. */
-  importPage(page: number, bytes: Uint8Array): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const headBytes = view.getUint32(0, true)
-    const head = JSON.parse(decoder.decode(bytes.subarray(4, 4 + headBytes))) as PageHead
-    const first = page * this.rowsPerPage
-    if (this.size !== first) throw new Error(`page ${page} follows ${this.size} profiles`)
-    for (const [kind, key] of head.keys) {
-      const { low, high } = hashKey(kind, key)
-      this.create(kind, low, high, encoder.encode(key))
-    }
-    this.pages[page].u8.set(bytes.subarray(4 + headBytes))
-    this.pages[page].dirty = false
-    for (const [row, data] of head.side) this.side.set(row, sideFromJson(data))
-    for (let row = first; row < this.size; row++) {
-      this.counts.forEach((_, s) => (this.counts[s] += this.inSegment(row, s) ? 1 : 0))
+  /** Adds the rows' memberships to the segments' counts: they were not there before. */
+  countSegments(first: number, rows: number): void {
+    const { segments } = this.compiled.columns
+    for (let row = first; row < first + rows; row++) {
+      this.at(row)
+      for (let byte = 0; byte < segments.length; byte++) {
+        let bits = this.page.u8[this.o1 + segments.index + byte]
+        for (; bits !== 0; bits &= bits - 1)
+          this.members[8 * byte + 31 - Math.clz32(bits & -bits)]++
+      }
     }
   }
 
@@ -296,8 +306,9 @@ export class ProfileStore {
     this.strings.load(bytes)
   }
 
-  private create(kind: KeyKind, low: number, high: number, key: Uint8Array): number {
-    const row = this.index.add(kind, low, high, key)
+  /** Makes a row for a key that is not there yet: `bytes[start, end)`. */
+  createKey(kind: KeyKind, hash: Hash64, bytes: Uint8Array, start: number, end: number): number {
+    const row = this.index.add(kind, hash, bytes, start, end)
     if (row >> this.pageBits >= this.pages.length) {
       this.pages.push(new RowPage(this.rowsPerPage * this.rowBytes))
     }
@@ -308,27 +319,19 @@ export class ProfileStore {
   }
 }
 
-interface PageHead {
-  readonly keys: readonly [KeyKind, string][]
-  readonly side: readonly [number, SideJson][]
-}
+/** Longest key that is worth to take character by character instead of through an encoder. */
+const SHORT_CHARACTERS = 96
+const shortKey = new Uint8Array(SHORT_CHARACTERS)
 
-interface SideJson extends Omit<SideData, 'distinct'> {
-  readonly distinct?: Record<number, number[]>
-}
-
-function sideToJson(data: SideData): SideJson {
-  const { distinct, ...rest } = data
-  if (distinct === undefined) return rest
-  const lists = Object.entries(distinct).map(([column, set]) => [column, [...set]])
-  return { ...rest, distinct: Object.fromEntries(lists) as Record<number, number[]> }
-}
-
-function sideFromJson(data: SideJson): SideData {
-  const { distinct, ...rest } = data
-  if (distinct === undefined) return rest
-  const sets = Object.entries(distinct).map(([column, list]) => [column, new Set(list)])
-  return { ...rest, distinct: Object.fromEntries(sets) as Record<number, Set<number>> }
+/** Whether the key is short and ASCII; then its bytes are in {@link shortKey}. */
+function isShortAscii(key: string): boolean {
+  if (key.length > SHORT_CHARACTERS) return false
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    if (code > 0x7f) return false
+    shortKey[i] = code
+  }
+  return true
 }
 
 /** `user:x` or `anonymous:x`. */

@@ -6,18 +6,17 @@ import type { Context } from './context.ts'
 import { NUMBER_FIELD_INDEX, STRING_FIELD_INDEX } from './context.ts'
 import { compileExpression, compilePredicate, parseExpression } from './expression.ts'
 import type { Resolve, Value } from './expression.ts'
+import type { ProfileStore } from './store.ts'
 
 /** Applies one event to one trait of the context's row. */
 export type Update = () => void
 /** A trait's value now; NaN for none. */
 export type NumberReader = () => number
 
-const COUNT_MAX = 65_535
-
 /** Moves a group's newest bucket up to `now`, emptying the buckets that this passes. */
 export function advanceGroup(context: Context, group: RingGroup): void {
   const { store, now } = context
-  const { page, o4, o2 } = store
+  const { page, o4, o1 } = store
   const current = Math.floor(now / group.resolutionMs)
   const head = page.u32[o4 + group.head.index]
   if (current <= head) return
@@ -25,8 +24,8 @@ export function advanceGroup(context: Context, group: RingGroup): void {
   const steps = Math.min(current - head, buckets)
   for (let s = 0; s < steps; s++) {
     const bucket = (current - s) % buckets
-    const counts = o2 + group.counts.index + bucket * countRings
-    page.u16.fill(0, counts, counts + countRings)
+    const counts = o1 + group.counts.index + bucket * countRings
+    for (let ring = 0; ring < countRings; ring++) store.counts.clear(counts + ring)
     const values = o4 + group.values.index + bucket * valueRings
     page.f32.fill(0, values, values + valueRings)
     for (const ring of group.extremes) page.f32[values + ring] = Number.NaN
@@ -70,9 +69,8 @@ function countUpdate(shape: TraitShape, context: Context): Update {
 function countInRing(context: Context, group: RingGroup, ring: number): void {
   const bucket = bucketFor(context, group)
   if (bucket < 0) return
-  const { page, o2 } = context.store
-  const cell = o2 + group.counts.index + bucket * group.countRings + ring
-  if (page.u16[cell] < COUNT_MAX) page.u16[cell]++
+  const { counts, o1 } = context.store
+  counts.increment(o1 + group.counts.index + bucket * group.countRings + ring)
 }
 
 function valueUpdate(shape: TraitShape, context: Context, resolve: Resolve): Update {
@@ -253,7 +251,9 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
   return (bytes, start, end) => {
     const known = store.page.u32[store.o4 + at]
     const late = context.time < context.now
-    if (known !== 0 && (op === 'first' || late)) return
+    if (known !== 0) {
+      if (op === 'first' || late || store.strings.is(known, bytes, start, end)) return
+    }
     store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end)
   }
 }
@@ -261,16 +261,18 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
 function takeDistinct(shape: TraitShape, context: Context): TakeBytes {
   const { store } = context
   const at = columnOf(shape.a)
+  const handleAt = columnOf(shape.b)
   const hash = { low: 0, high: 0 }
   return (bytes, start, end) => {
+    const { page, o2, o4 } = store
+    const count = page.u16[o2 + at]
+    if (count >= shape.limit) return
     hashBytes(bytes, start, end, DISTINCT_SEED, hash)
     const value = (hash.high & 0x1f_ffff) * 2 ** 32 + hash.low
-    const side = store.ensureSide(store.row)
-    side.distinct ??= {}
-    const set = (side.distinct[shape.index] ??= new Set())
-    if (set.size >= shape.limit || set.has(value)) return
-    set.add(value)
-    store.page.u16[store.o2 + at] = set.size
+    const handle = store.sets.add(page.u32[o4 + handleAt], count, value === 0 ? 1 : value)
+    if (handle === 0) return
+    page.u32[o4 + handleAt] = handle
+    page.u16[o2 + at] = count + 1
   }
 }
 
@@ -330,9 +332,34 @@ export function readTags(shape: TraitShape, context: Context): Tag[] {
   return tags.sort((a, b) => b.weight - a.weight)
 }
 
-/** Weight of one string; 0 when it is not among the kept. */
+/** Weight of one string now; 0 when it is not among the kept. */
 export function tagReader(shape: TraitShape, text: string, context: Context): NumberReader {
-  return () => readTags(shape, context).find((tag) => tag.value === text)?.weight ?? 0
+  const { store } = context
+  const reference = columnOf(shape.b)
+  return () => {
+    const weight = storedTagWeight(shape, text, store)
+    if (weight === 0) return 0
+    return weight * 2 ** ((store.page.f64[store.o8 + reference] - context.now) / shape.halfLifeMs)
+  }
+}
+
+/** Weight of one string as of the trait's newest event; 0 when it is not among the kept. */
+export function storedTagWeight(shape: TraitShape, text: string, store: ProfileStore): number {
+  const { page, o4, strings } = store
+  const ids = o4 + columnOf(shape.a)
+  for (let i = 0; i < shape.k; i++) {
+    const id = page.u32[ids + i]
+    if (id !== 0 && strings.text(id) === text) return page.f32[o4 + columnOf(shape.c) + i]
+  }
+  return 0
+}
+
+/** Weight of the heaviest string as of the trait's newest event; 0 when there is none. */
+export function storedTopWeight(shape: TraitShape, store: ProfileStore): number {
+  const weights = store.o4 + columnOf(shape.c)
+  let first = 0
+  for (let i = 0; i < shape.k; i++) first = Math.max(first, store.page.f32[weights + i])
+  return first
 }
 
 /** Weight of the heaviest string and its share of all; 0 and NaN when there is none. */
@@ -403,15 +430,15 @@ function oldestBucket(group: RingGroup, head: number, now: number): number {
 }
 
 function ringCount(shape: TraitShape, group: RingGroup, context: Context): number {
-  const { page, o2, o4 } = context.store
+  const { page, counts, o1, o4 } = context.store
   const { buckets, countRings } = group
   const head = page.u32[o4 + group.head.index]
-  const base = o2 + group.counts.index + shape.countRing
+  const base = o1 + group.counts.index + shape.countRing
   let bucket = oldestBucket(group, head, context.now)
   let place = bucket % buckets
   let count = 0
   for (; bucket <= head; bucket++) {
-    count += page.u16[base + place * countRings]
+    count += counts.get(base + place * countRings)
     if (++place === buckets) place = 0
   }
   return count
@@ -458,7 +485,7 @@ export function ringExpiry(
   context: Context,
   afterMs: number,
 ): number {
-  const { page, o2, o4 } = context.store
+  const { page, o1, o4 } = context.store
   const head = page.u32[o4 + group.head.index]
   const { buckets, resolutionMs } = group
   const oldest = Math.max(head - buckets + 1, Math.floor(afterMs / resolutionMs) - buckets + 1)
@@ -467,7 +494,7 @@ export function ringExpiry(
     const { countRing, valueRing } = shape
     const filled =
       countRing >= 0
-        ? page.u16[o2 + group.counts.index + place * group.countRings + countRing] > 0
+        ? page.u8[o1 + group.counts.index + place * group.countRings + countRing] > 0
         : isFilled(page.f32[o4 + group.values.index + place * group.valueRings + valueRing])
     const expires = (bucket + buckets) * resolutionMs
     if (filled && expires > afterMs) return expires

@@ -77,7 +77,12 @@ export type Query =
       /** ms since 1970 for time travel, or null for now. */
       readonly at: number | null
     }
-  | { readonly kind: 'events'; readonly id: string; readonly limit: number; readonly before: string }
+  | {
+      readonly kind: 'events'
+      readonly id: string
+      readonly limit: number
+      readonly before: string
+    }
   | {
       readonly kind: 'predictions'
       readonly id: string
@@ -88,13 +93,27 @@ export type Query =
   | { readonly kind: 'predictionBatch'; readonly model: string; readonly ids: readonly string[] }
   | { readonly kind: 'segments' }
   | { readonly kind: 'segment'; readonly name: string }
-  | { readonly kind: 'members'; readonly name: string; readonly cursor: string; readonly limit: number }
+  | {
+      readonly kind: 'members'
+      readonly name: string
+      readonly cursor: string
+      readonly limit: number
+    }
   | { readonly kind: 'models' }
 
 /** `body` is the JSON text of the answer or of `{"error":…}`. */
 export interface QueryReply {
   readonly status: number
   readonly body: string
+}
+
+/**
+ * Who asked. Exactly one of both is called, once. `body` is as in {@link QueryReply}, as text or as
+ * UTF-8 bytes; these are not to be changed.
+ */
+export interface QueryListener {
+  answered(status: number, body: string | Uint8Array): void
+  failed(error: unknown): void
 }
 
 /** Topics: `overview`, `profile:<id>`, `segment:<name>`, `states:<machine>`. */
@@ -124,7 +143,8 @@ export interface Shards {
    * `ERR_SHARD_UNAVAILABLE` while a shard restarts. Never rejects the promise for these.
    */
   ingest(request: IngestRequest): Promise<IngestReply>
-  query(query: Query): Promise<QueryReply>
+  /** Answers errors of the query as `answered`; `failed` is for what should not happen. */
+  ask(query: Query, listener: QueryListener): void
   subscribe(topic: LiveTopic, listener: (message: LiveMessage) => void): () => void
   stats(): Promise<readonly ShardStats[]>
 }

@@ -9,7 +9,7 @@ import { DueIndex } from '../profile/due-index.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { toErrorValue } from '../protocol/errors.ts'
-import type { IngestRequest, ShardStats } from '../protocol/shards.ts'
+import type { IngestRequest, QueryReply, ShardStats } from '../protocol/shards.ts'
 import { Batch } from './batch.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { DedupeWindow } from './dedupe.ts'
@@ -18,7 +18,15 @@ import type { Part } from './ingress.ts'
 import { Joins } from './joins.ts'
 import { ShardLife } from './lifecycle.ts'
 import { Live } from './live.ts'
-import type { FromShard, PeerMessage, ShardOptions, ShardPort, ToShard } from './messages.ts'
+import { Lookups } from './lookups.ts'
+import type {
+  FromShard,
+  PeerMessage,
+  ShardOptions,
+  ShardPort,
+  ShardQuery,
+  ToShard,
+} from './messages.ts'
 import { Peers } from './peers.ts'
 import { Predictor } from './predictor.ts'
 import { Queries } from './queries.ts'
@@ -30,15 +38,21 @@ import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
 const TIMER_TICK_MS = 500
+/** Transactions of dropped blocks after one checkpoint; more wait for the next. */
+const RETENTION_STEPS_MAX = 100
 /** Bytes of bodies decoded before a turn is ended, so that look-ups do not wait long. */
-const TURN_BODY_BYTES = 512 * 1024
+const TURN_BODY_BYTES = 128 * 1024
+
+/** Records applied before look-ups that came in the meantime are answered. */
+const LOOKUP_RECORDS = 16
 
 /**
  * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.
  *
  * Everything happens in turns on one thread: {@link receive} only queues; a turn takes bodies, peers'
  * records and queries in the order they came, ends with one group commit, and answers leave when it
- * is durable. The mailbox is bounded by the client's admission. An unexpected error stops the shard
+ * is durable. Look-ups alone do not queue: they are answered when they arrive, or within a turn
+ * between two records. The mailbox is bounded by the client's admission. An unexpected error stops the shard
  * (`failed`): it never goes on with wrong data and never acknowledges on hope.
  */
 export class ShardActor {
@@ -55,12 +69,13 @@ export class ShardActor {
   private readonly joins: Joins
   private readonly ingress: Ingress
   private readonly queries: Queries
+  private readonly lookups: Lookups
   private readonly live: Live
   private readonly peers: Peers
   private readonly timers: Timers
   private readonly life: ShardLife
   private checkpointer: Checkpointer | null = null
-  private mailbox: ToShard[] = []
+  private mailbox: Exclude<ToShard, { type: 'lookups' }>[] = []
   private peerMail: { from: number; message: PeerMessage }[] = []
   private outbox: FromShard[] = []
   private scheduled = false
@@ -82,8 +97,13 @@ export class ShardActor {
       shard: options.shard,
       shardCount: options.shardCount,
       deadLettersMax: options.deadLettersMax,
+      deadLettersBytesMax: options.deadLettersBytesMax,
+      mapSizeMaxBytes: options.mapSizeMaxBytes,
     })
-    const history = (last: number): Iterable<HistoryRecord> => this.store.history(last)
+    const history = (last: number): Iterable<HistoryRecord> => {
+      this.turn.flushBlock()
+      return this.store.history(last)
+    }
     this.replayer = new Replayer(this.profiles, this.fold, history)
     this.dedupe = new DedupeWindow({
       hours: options.dedupeHours,
@@ -112,8 +132,9 @@ export class ShardActor {
       history,
       segmentCounts: () => this.profiles.segmentCounts(),
       now: Date.now,
-      lastSequence: () => this.store.nextSequence - 1,
+      lastSequence: () => this.turn.lastSequence,
     })
+    this.lookups = new Lookups(this.queries, this.predictor, port)
     this.life.send('OPENED')
   }
 
@@ -137,6 +158,7 @@ export class ShardActor {
         profiles: this.profiles,
         compiled: this.compiled,
         replayer: this.replayer,
+        flushJournal: () => this.turn.flushBlock(),
         dictionaryEntries: this.recovery.dictionaryEntries,
       })
     } catch (error) {
@@ -147,10 +169,27 @@ export class ShardActor {
     this.startTicks()
   }
 
-  /** Queues messages from the gateway's side; they are worked on in the next turn. */
+  /** Answers look-ups and queues the other messages; these are worked on in the next turn. */
   receive(messages: readonly ToShard[]): void {
-    for (const message of messages) this.mailbox.push(message)
-    this.schedule()
+    try {
+      this.take(messages)
+    } catch (error) {
+      this.fail(error)
+    }
+    if (this.mailbox.length > 0) this.schedule()
+  }
+
+  private take(messages: readonly ToShard[]): void {
+    const serves = this.life.state === 'live' || this.life.state === 'draining'
+    for (const message of messages) {
+      if (message.type !== 'lookups') this.mailbox.push(message)
+      else if (serves) this.lookups.answer(message)
+    }
+  }
+
+  /** Within a turn, between two records: takes what has arrived, so that look-ups do not wait. */
+  private poll(): void {
+    for (let mail = this.port.poll(); mail !== null; mail = this.port.poll()) this.take(mail)
   }
 
   private receivePeer(from: number, message: PeerMessage): void {
@@ -214,8 +253,12 @@ export class ShardActor {
       if (message.type === 'ingest') {
         bodyBytes += message.request.body.length
         this.ingest(message.id, message.request)
+        this.poll()
       } else {
-        if (message.type === 'query') this.dispatchParts()
+        if (message.type === 'query') {
+          this.dispatchParts()
+          this.turn.flushBlock()
+        }
         this.handle(message)
       }
     }
@@ -261,13 +304,10 @@ export class ShardActor {
     this.peers.post(part.shard, message, part.done)
   }
 
-  private handle(message: Exclude<ToShard, { type: 'ingest' }>): void {
+  private handle(message: Exclude<ToShard, { type: 'ingest' | 'lookups' }>): void {
     switch (message.type) {
       case 'query':
-        this.queries.answer(message.query, (reply) =>
-          this.send({ type: 'answered', id: message.id, reply }),
-        )
-        return
+        return this.answer(message.id, message.query)
       case 'stats':
         this.send({
           type: 'stats',
@@ -296,6 +336,18 @@ export class ShardActor {
         return
       case 'stop':
         this.finishWith(message.id, this.stop())
+    }
+  }
+
+  /** A look-up that meets a damaged block fails by itself: it changes nothing, others go on. */
+  private answer(id: number, query: ShardQuery): void {
+    const send = (reply: QueryReply): void => this.send({ type: 'answered', id, reply })
+    try {
+      this.queries.answer(query, send)
+    } catch (error) {
+      const value = toErrorValue(error)
+      if (value.code !== 'ERR_STORAGE_CORRUPT') throw error
+      send({ status: 500, body: JSON.stringify({ error: value }) })
     }
   }
 
@@ -342,6 +394,16 @@ export class ShardActor {
   private async checkpoint(): Promise<void> {
     await this.checkpointer?.run()
     await this.store.pruneDedupe(Date.now() - this.options.dedupeHours * 3_600_000)
+    await this.dropOldBlocks()
+  }
+
+  /** After a checkpoint, which holds what the dropped blocks have made. */
+  private async dropOldBlocks(): Promise<void> {
+    const before = Date.now() - this.options.retentionMs
+    if (before === Number.NEGATIVE_INFINITY) return
+    for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
+      if ((await this.store.dropBlocksWrittenBefore(before)) === 0) return
+    }
   }
 
   /** Graceful stop: what was accepted is durable, then a checkpoint, then the environment closes. */
@@ -406,9 +468,11 @@ export class ShardActor {
       predictor: this.predictor,
       post: (shard, message, onResult) => this.peers.post(shard, message, onResult),
       now: Date.now,
+      forwarded: (row: number) => this.live.forwarded(row),
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++
         this.live.touched(row, cursor)
+        if (this.applied % LOOKUP_RECORDS === 0) this.poll()
       },
     }
   }
@@ -430,6 +494,7 @@ export class ShardActor {
         events_accepted: ingress.accepted,
         events_duplicate: ingress.duplicates,
         events_rejected: ingress.rejected,
+        dead_letters_dropped: store.deadLettersDropped,
         records_applied: this.applied,
         timers_fired: this.timers.fired,
         predictions: this.predictor.scored,
@@ -441,10 +506,14 @@ export class ShardActor {
         profiles: this.profiles.size,
         profile_bytes: this.profiles.bytesPerProfile(),
         sequence: store.nextSequence,
+        journal_first_sequence: store.firstSequence,
         dedupe_ids: dedupe.size,
         dedupe_bytes: dedupe.bytes,
         dedupe_horizon_seconds: dedupe.horizonHours * 3600,
         dead_letters: store.deadLetterCount,
+        dead_letter_bytes: store.deadLetterBytes,
+        storage_bytes: store.fileBytes,
+        storage_bytes_max: this.options.mapSizeMaxBytes,
         recovery_seconds: recovery?.seconds ?? 0,
         recovery_replayed_records: recovery?.replayedRecords ?? 0,
         checkpoint_seconds: checkpointer?.lastSeconds ?? 0,

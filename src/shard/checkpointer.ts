@@ -1,5 +1,6 @@
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
+import { PageCodec } from '../profile/page-codec.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { Replayer } from './replayer.ts'
 
@@ -19,6 +20,8 @@ export class Checkpointer {
   private readonly profiles: ProfileStore
   private readonly compiled: CompiledDefinition
   private readonly replayer: Replayer
+  private readonly codec: PageCodec
+  private readonly flushJournal: () => void
   private running: Promise<void> | null = null
   /** Dictionary entries on disk; a chunk's index is its first entry. */
   private dictionaryFrom: number
@@ -32,6 +35,8 @@ export class Checkpointer {
     profiles: ProfileStore
     compiled: CompiledDefinition
     replayer: Replayer
+    /** Hands all records that were folded to the journal. */
+    flushJournal: () => void
     /** As recovery found them; 0 when it started without the checkpoint. */
     dictionaryEntries: number
   }) {
@@ -39,6 +44,8 @@ export class Checkpointer {
     this.profiles = parts.profiles
     this.compiled = parts.compiled
     this.replayer = parts.replayer
+    this.flushJournal = parts.flushJournal
+    this.codec = new PageCodec(parts.profiles)
     this.dictionaryFrom = parts.dictionaryEntries
     const meta = this.store.readCheckpoint()
     this.stale = meta === null || meta.schemaHash !== this.compiled.schemaHash
@@ -55,6 +62,7 @@ export class Checkpointer {
 
   private async write(): Promise<void> {
     const started = performance.now()
+    this.flushJournal()
     const position = this.store.nextSequence - 1
     const pendingForwards = [...this.replayer.pendingForwards]
     if (position === this.lastPosition) return
@@ -77,11 +85,6 @@ export class Checkpointer {
   }
 
   private async writeStep(pages: readonly number[]): Promise<void> {
-    const exported: [number, Uint8Array][] = []
-    for (const page of pages) {
-      exported.push([page, this.profiles.exportPage(page)])
-      this.profiles.clearDirty(page)
-    }
     const size = this.profiles.dictionarySize
     let chunk: { index: number; bytes: Uint8Array } | null = null
     if (size > this.dictionaryFrom) {
@@ -89,6 +92,14 @@ export class Checkpointer {
       chunk = { index: this.dictionaryFrom, bytes }
       this.dictionaryFrom = size
     }
-    await this.store.writeCheckpointPages(exported, chunk)
+    this.flushJournal()
+    await this.store.writeCheckpointPages(this.encoded(pages), chunk)
+  }
+
+  private *encoded(pages: readonly number[]): Generator<[number, Uint8Array]> {
+    for (const page of pages) {
+      yield [page, this.codec.encode(page)]
+      this.profiles.clearDirty(page)
+    }
   }
 }

@@ -8,13 +8,22 @@ import type {
   IngestRequest,
   LiveMessage,
   Query,
+  QueryListener,
   QueryReply,
   ShardStats,
   Shards,
 } from '../protocol/shards.ts'
 import { emptyReply } from './ingress.ts'
 import { ownerOf, parseKey } from './key.ts'
-import type { FromShard, RecentShopper } from './messages.ts'
+import {
+  FORWARDED_TOO_OFTEN,
+  LookupRequest,
+  REDIRECTS_MAX,
+  isLookup,
+  isShardQuery,
+  textOf,
+} from './lookup-request.ts'
+import type { FromShard, RecentShopper, ShardQuery } from './messages.ts'
 import { Overview } from './overview.ts'
 import { REDIRECT } from './queries.ts'
 import { ShardWorker } from './worker.ts'
@@ -27,6 +36,7 @@ export interface ShardClientOptions {
   readonly segments: readonly { name: string; description: string; when: string }[]
   /** Bytes of bodies that may wait in one shard before it answers `ERR_OVERLOADED`. */
   readonly inflightBytesMax: number
+  readonly overviewIntervalMs: number
   readonly log: {
     info(fields: object, text: string): void
     error(fields: object, text: string): void
@@ -37,7 +47,6 @@ export interface ShardClientOptions {
 
 const RESTARTS_MAX = 5
 const RESTART_WINDOW_MS = 60_000
-const REDIRECTS_MAX = 8
 
 /**
  * The gateway's view of all shards: sends messages in batches (one post a shard and event-loop turn),
@@ -59,7 +68,9 @@ export class ShardClient implements Shards {
   constructor(options: ShardClientOptions) {
     this.options = options
     this.count = options.count
-    this.overview = new Overview(this, (message) => this.publish(message))
+    this.overview = new Overview(this, options.overviewIntervalMs, (message) =>
+      this.publish(message),
+    )
   }
 
   /** Starts all shards and resolves when all are live; rejects with the first failure. */
@@ -97,20 +108,23 @@ export class ShardClient implements Shards {
     })
   }
 
-  async query(query: Query): Promise<QueryReply> {
-    switch (query.kind) {
-      case 'predictionBatch':
-        return this.predictionBatch(query.model, query.ids)
-      case 'segments':
-      case 'segment':
-        return this.segments(query.kind === 'segment' ? query.name : null)
-      case 'members':
-        return this.members(query)
-      case 'models':
-        return this.ask(0, query)
-      default:
-        return this.askOwner(query)
-    }
+  ask(query: Query, listener: QueryListener): void {
+    if (isLookup(query)) this.sendLookup(new LookupRequest(query, listener, this.sendLookup))
+    if (!isShardQuery(query)) return
+    this.queryShards(query).then(
+      ({ status, body }) => listener.answered(status, body),
+      (error: unknown) => listener.failed(error),
+    )
+  }
+
+  /** {@link ask} for those who await. */
+  query(query: Query): Promise<QueryReply> {
+    return new Promise((resolve, reject) => {
+      this.ask(query, {
+        answered: (status, body) => resolve({ status, body: textOf(body) }),
+        failed: reject,
+      })
+    })
   }
 
   subscribe(topic: string, listener: (message: LiveMessage) => void): () => void {
@@ -238,7 +252,30 @@ export class ShardClient implements Shards {
     return answer
   }
 
-  private async ask(shard: number, query: Query): Promise<QueryReply> {
+  private readonly sendLookup = (request: LookupRequest): void => {
+    const worker = this.workers[ownerOf(parseKey(request.id), this.count)]
+    const refused = this.refusal(worker, 0)
+    if (refused === null) worker.lookUp(request)
+    else request.fail(refused)
+  }
+
+  private queryShards(query: ShardQuery): Promise<QueryReply> {
+    switch (query.kind) {
+      case 'predictionBatch':
+        return this.predictionBatch(query.model, query.ids)
+      case 'segments':
+      case 'segment':
+        return this.segments(query.kind === 'segment' ? query.name : null)
+      case 'members':
+        return this.members(query)
+      case 'models':
+        return this.askShard(0, query)
+      default:
+        return this.askOwner(query)
+    }
+  }
+
+  private async askShard(shard: number, query: ShardQuery): Promise<QueryReply> {
     const worker = this.workers[shard]
     const refused = this.refusal(worker, 0)
     if (refused !== null) return { status: 503, body: JSON.stringify({ error: refused }) }
@@ -252,19 +289,14 @@ export class ShardClient implements Shards {
   }
 
   /** Asks the shard of the id, and on where the profile is forwarded. */
-  private async askOwner(query: Extract<Query, { id: string }>): Promise<QueryReply> {
+  private async askOwner(query: Extract<ShardQuery, { id: string }>): Promise<QueryReply> {
     let asked = query
     for (let i = 0; i < REDIRECTS_MAX; i++) {
-      const reply = await this.ask(ownerOf(parseKey(asked.id), this.count), asked)
+      const reply = await this.askShard(ownerOf(parseKey(asked.id), this.count), asked)
       if (reply.status !== REDIRECT) return reply
       asked = { ...asked, id: (JSON.parse(reply.body) as { redirect: string }).redirect }
     }
-    return {
-      status: 500,
-      body: JSON.stringify({
-        error: { code: 'ERR_IDENTITY_FORWARDS', message: 'the profile is forwarded too often' },
-      }),
-    }
+    return { status: 500, body: JSON.stringify({ error: FORWARDED_TOO_OFTEN }) }
   }
 
   private async predictionBatch(model: string, ids: readonly string[]): Promise<QueryReply> {
@@ -275,7 +307,7 @@ export class ShardClient implements Shards {
     }
     const results = new Map<string, unknown>()
     for (const [shard, own] of byShard) {
-      const reply = await this.ask(shard, { kind: 'predictionBatch', model, ids: own })
+      const reply = await this.askShard(shard, { kind: 'predictionBatch', model, ids: own })
       if (reply.status !== 200) return reply
       const parsed = JSON.parse(reply.body) as { results: Record<string, unknown> }
       for (const [id, result] of Object.entries(parsed.results)) {
@@ -287,7 +319,7 @@ export class ShardClient implements Shards {
   }
 
   private async predictOne(model: string, id: string): Promise<unknown> {
-    const reply = await this.askOwner({ kind: 'predictions', id, model, minPosition: '' })
+    const reply = await this.query({ kind: 'predictions', id, model, minPosition: '' })
     return reply.status === 200 ? JSON.parse(reply.body) : null
   }
 
@@ -295,7 +327,7 @@ export class ShardClient implements Shards {
   async segmentCounts(): Promise<number[]> {
     const totals = this.options.segments.map(() => 0)
     for (let shard = 0; shard < this.count; shard++) {
-      const reply = await this.ask(shard, { kind: 'segments' })
+      const reply = await this.askShard(shard, { kind: 'segments' })
       if (reply.status !== 200) continue
       const { counts } = JSON.parse(reply.body) as { counts: number[] }
       counts.forEach((count, i) => (totals[i] += count))
@@ -325,7 +357,7 @@ export class ShardClient implements Shards {
       }
     }
     const shard = Number(match[1])
-    const reply = await this.ask(shard, { ...query, cursor: match[2] })
+    const reply = await this.askShard(shard, { ...query, cursor: match[2] })
     if (reply.status !== 200) return reply
     const page = JSON.parse(reply.body) as { members: string[]; next: string | null }
     const later = shard + 1 < this.count ? `${shard + 1}:` : null

@@ -24,7 +24,10 @@ export interface ShardOptions {
   readonly dedupeHours: number
   readonly dedupeBytesMax: number
   readonly checkpointIntervalMs: number
+  /** How long records are kept after they were written; Infinity for ever. */
+  readonly retentionMs: number
   readonly deadLettersMax: number
+  readonly deadLettersBytesMax: number
   /** Fire due instants of silent shoppers by the wall clock; an offline import leaves them. */
   readonly timers: boolean
 }
@@ -90,9 +93,32 @@ export interface ImportMessage {
   readonly hops: number
 }
 
+type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>
+
+/** Time travel and whatever else is no look-up. */
+export type ShardQuery =
+  | Exclude<Query, { kind: 'profile' | 'predictions' }>
+  | (QueryOf<'profile'> & { readonly at: number })
+
+/** What a look-up is about: a profile or a part of it, or its predictions. */
+export const LOOKUPS = ['all', 'traits', 'segments', 'machines', 'predictions'] as const
+/**
+ * A look-up in a message is so many values in a row: index into {@link LOOKUPS}, id, least position
+ * ('' for any), model ('' for all). A message for each would cost more than the answer.
+ */
+export const LOOKUP_FIELDS = 4
+/** An answer's head in a message: number of the look-up, status, end of its body in the bytes. */
+export const ANSWER_FIELDS = 3
+
 export type ToShard =
+  | {
+      readonly type: 'lookups'
+      /** The first one's number; the others' follow. Numbers have nothing to do with other ids. */
+      readonly first: number
+      readonly fields: readonly (string | number)[]
+    }
   | { readonly type: 'ingest'; readonly id: number; readonly request: IngestRequest }
-  | { readonly type: 'query'; readonly id: number; readonly query: Query }
+  | { readonly type: 'query'; readonly id: number; readonly query: ShardQuery }
   | { readonly type: 'stats'; readonly id: number }
   | { readonly type: 'peer'; readonly shard: number; readonly port: MessagePort }
   | { readonly type: 'peerDown'; readonly shard: number }
@@ -108,6 +134,11 @@ export type ToShard =
   | { readonly type: 'stop'; readonly id: number }
 
 export type FromShard =
+  | {
+      readonly type: 'answers'
+      readonly heads: readonly number[]
+      readonly bytes: Uint8Array<ArrayBuffer>
+    }
   | { readonly type: 'ingested'; readonly id: number; readonly reply: IngestReply }
   | { readonly type: 'answered'; readonly id: number; readonly reply: QueryReply }
   | {
@@ -127,7 +158,9 @@ export interface RecentShopper {
   readonly time: number
 }
 
-/** The thread boundary of a shard: a real worker port, or an in-process pair in tests. */
+/** The thread boundary of a shard. */
 export interface ShardPort {
   post(messages: FromShard[], transfer?: readonly ArrayBuffer[]): void
+  /** Messages that have arrived but were not yet delivered; null for none. Never waits. */
+  poll(): ToShard[] | null
 }

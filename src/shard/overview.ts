@@ -1,24 +1,24 @@
 import type { LiveMessage } from '../protocol/shards.ts'
 import type { ShardClient } from './client.ts'
 
-const INTERVAL_MS = 1000
-
-/** The `overview` topic: once a second, while somebody listens, what all shards do together. */
+/** The `overview` topic: once an interval, while somebody listens, what all shards do together. */
 export class Overview {
   private readonly client: ShardClient
+  private readonly intervalMs: number
   private readonly publish: (message: LiveMessage) => void
   private timer: NodeJS.Timeout | null = null
   private last: { at: number; events: number } | null = null
 
-  constructor(client: ShardClient, publish: (message: LiveMessage) => void) {
+  constructor(client: ShardClient, intervalMs: number, publish: (message: LiveMessage) => void) {
     this.client = client
+    this.intervalMs = intervalMs
     this.publish = publish
   }
 
   start(): void {
     this.timer ??= setInterval(() => {
       this.tick().catch(() => undefined)
-    }, INTERVAL_MS)
+    }, this.intervalMs)
   }
 
   stop(): void {
@@ -33,7 +33,7 @@ export class Overview {
       stats.reduce((total, s) => total + (s.counters[name] ?? 0), 0)
     const now = Date.now()
     const events = sum('events_accepted')
-    const before = this.last ?? { at: now - INTERVAL_MS, events }
+    const before = this.last ?? { at: now - this.intervalMs, events }
     this.last = { at: now, events }
     const { latency } = this.client
     const quantile = (p: number): number | null =>

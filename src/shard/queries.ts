@@ -1,17 +1,28 @@
 import { MESSAGE_TYPES, RECORD_KIND, RecordCursor } from '../event/record.ts'
 import { Fold } from '../profile/fold.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
-import { profileText } from '../profile/read.ts'
+import { profileText, writeProfile } from '../profile/read.ts'
 import { ProfileStore } from '../profile/store.ts'
-import type { Query, QueryReply } from '../protocol/shards.ts'
+import type { QueryReply } from '../protocol/shards.ts'
 import { formatKey, ownerOf, parseKey, sequenceIn } from './key.ts'
+import type { Lookups } from './lookups.ts'
+import type { LOOKUPS, ShardQuery } from './messages.ts'
 import type { Predictor } from './predictor.ts'
 import { unknownModel } from './predictor.ts'
-import { foldHistory } from './replayer.ts'
-import type { HistoryReader } from './replayer.ts'
+import { foldHistory, reachesBack } from './replayer.ts'
+import type { HistoryReader, HistoryRecord } from './replayer.ts'
 
 type Answer = (reply: QueryReply) => void
-type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>
+type QueryOf<K extends ShardQuery['kind']> = Extract<ShardQuery, { kind: K }>
+
+/** A look-up as a shard gets it; '' stands for any position and for all models. */
+export interface Lookup {
+  readonly number: number
+  readonly what: (typeof LOOKUPS)[number]
+  readonly id: string
+  readonly minPosition: string
+  readonly model: string
+}
 
 /** A profile that is forwarded is answered by the shard of its successor: the client asks again. */
 export const REDIRECT = 307
@@ -38,18 +49,26 @@ export class Queries {
     this.parts = parts
   }
 
-  answer(query: Query, reply: Answer): void {
+  /** Appends the answer to `to`, a prediction's when it has been scored. */
+  lookUp(lookup: Lookup, to: Lookups): void {
+    const row = this.locate(lookup.id, lookup.minPosition)
+    if (typeof row !== 'number') return refuse(lookup, row, to)
+    if (lookup.what === 'predictions') return this.predictions(lookup, row, to)
+    const position = this.position(row)
+    const { profiles, now } = this.parts
+    writeProfile(profiles, { row, now: now(), position, scope: lookup.what }, to.body)
+    to.answered(lookup.number, 200)
+  }
+
+  answer(query: ShardQuery, reply: Answer): void {
     switch (query.kind) {
       case 'profile':
-        return reply(this.profile(query))
+        return reply(this.profileAt(query))
       case 'events':
         return reply(this.events(query))
-      case 'predictions':
-        return this.predictions(query, reply)
       case 'predictionBatch':
         return this.predictionBatch(query, reply)
       case 'segments':
-        return reply(json(200, { counts: this.parts.segmentCounts() }))
       case 'segment':
         return reply(json(200, { counts: this.parts.segmentCounts() }))
       case 'members':
@@ -59,29 +78,25 @@ export class Queries {
     }
   }
 
-  private profile(query: QueryOf<'profile'>): QueryReply {
-    const found = this.locate(query.id, query.minPosition)
-    if (typeof found !== 'number') return found
-    const { profiles, now } = this.parts
-    if (query.at !== null) return this.profileAt(found, query, query.at)
-    const body = profileText(profiles, found, now(), this.position(found), query.scope)
-    return { status: 200, body }
-  }
-
   /** Time travel: the shopper's own records up to then, folded again beside the live profile. */
-  private profileAt(row: number, query: QueryOf<'profile'>, at: number): QueryReply {
+  private profileAt(query: QueryOf<'profile'>): QueryReply {
+    const row = this.locate(query.id, query.minPosition)
+    if (typeof row !== 'number') return row
+    const { at } = query
     const { compiled, profiles, history } = this.parts
     const profilesThen = this.scratch?.profiles ?? new ProfileStore(compiled)
     this.scratch ??= { profiles: profilesThen, fold: new Fold(compiled, profilesThen) }
     const { kind, key } = profiles.keyOf(row)
     const then = profilesThen.ensureKey(kind, key)
     profilesThen.reset(then)
-    const folded = foldHistory(this.scratch.fold, then, history(profiles.lastSequence(row)), at)
+    const records = [...history(profiles.lastSequence(row))]
+    const whole = reachesBack(records)
+    const folded = foldHistory(this.scratch.fold, then, records, at)
     this.scratch.fold.advance(then, at)
     this.scratch = profilesThen.size > 1000 ? null : this.scratch
-    if (folded === 0) return notFound(query.id)
+    if (folded === 0) return whole ? notFound(query.id) : dropped()
     const body = profileText(profilesThen, then, at, this.position(row), query.scope)
-    return { status: 200, body }
+    return { status: 200, body: whole ? body : withHistoryFrom(body, records) }
   }
 
   private events(query: QueryOf<'events'>): QueryReply {
@@ -115,17 +130,17 @@ export class Queries {
     return { status: 200, body }
   }
 
-  private predictions(query: QueryOf<'predictions'>, reply: Answer): void {
-    const row = this.locate(query.id, query.minPosition)
-    if (typeof row !== 'number') return reply(row)
+  private predictions(lookup: Lookup, row: number, to: Lookups): void {
     const { predictor, now } = this.parts
-    const { model } = query
-    if (model !== null && !predictor.has(model)) {
-      return reply(json(404, { error: unknownModel(model, predictor.names) }))
+    const { model, number } = lookup
+    if (model !== '' && !predictor.has(model)) {
+      return refuse(lookup, json(404, { error: unknownModel(model, predictor.names) }), to)
     }
-    const names = model === null ? predictor.names : [model]
-    const done = (predictions: Record<string, unknown>): void =>
-      reply(json(200, model === null ? { predictions } : predictions[model]))
+    const names = model === '' ? predictor.names : [model]
+    const done = (predictions: Record<string, unknown>): void => {
+      to.body.text(JSON.stringify(model === '' ? { predictions } : predictions[model]))
+      to.answered(number, 200)
+    }
     predictor.enqueue(row, names, this.position(row), done, now())
   }
 
@@ -134,7 +149,8 @@ export class Queries {
     if (!predictor.has(query.model)) {
       return reply(json(404, { error: unknownModel(query.model, predictor.names) }))
     }
-    const results: Record<string, unknown> = {}
+    // Without a prototype: an id may be "__proto__".
+    const results = Object.create(null) as Record<string, unknown>
     let waiting = 1
     const finish = (): void => {
       waiting--
@@ -195,6 +211,11 @@ function eventText(cursor: RecordCursor, position: string): string {
   return `{"position":"${position}","type":"${type}","time":"${time}","receivedAt":"${received}","message":${cursor.message}}`
 }
 
+function refuse({ number }: Lookup, { status, body }: QueryReply, to: Lookups): void {
+  to.body.text(body)
+  to.answered(number, status)
+}
+
 function json(status: number, value: unknown): QueryReply {
   return { status, body: JSON.stringify(value) }
 }
@@ -203,6 +224,20 @@ function notFound(id: string): QueryReply {
   const kind = id.startsWith('anonymous:') ? 'anonymous shopper' : 'user'
   const message = `no profile of that ${kind}; ids are "user:…" or "anonymous:…", no prefix means user`
   return json(404, { error: { code: 'ERR_PROFILE_UNKNOWN', message } })
+}
+
+function dropped(): QueryReply {
+  const message =
+    'the journal no longer reaches back to then for this shopper (journal.retentionDays)'
+  return json(410, { error: { code: 'ERR_HISTORY_DROPPED', message } })
+}
+
+/** Tells that the profile was folded from what the journal has left, and since when that is. */
+function withHistoryFrom(body: string, newestFirst: readonly HistoryRecord[]): string {
+  const oldest = newestFirst.at(-1)
+  if (oldest === undefined) return body
+  const { arrivalTime } = new RecordCursor().over(oldest.bytes).at(0)
+  return `{"historyFrom":"${new Date(arrivalTime).toISOString()}",${body.slice(1)}`
 }
 
 function aheadOf(position: string): QueryReply {

@@ -1,6 +1,7 @@
 import { RecordCursor } from '../event/record.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
+import { PageCodec } from '../profile/page-codec.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { DedupeWindow } from './dedupe.ts'
 import type { Replayer } from './replayer.ts'
@@ -47,6 +48,7 @@ export function recover(
     for (const [key, sequence] of meta.pendingForwards) replayer.pendingForwards.set(key, sequence)
     onProgress(`checkpoint at ${meta.position}: ${profiles.size} profiles`)
   }
+  tellBeginning(store, from, onProgress)
   const replayedRecords = replayTail(parts, from, onProgress)
   const dedupeIds = restoreDedupe(store, dedupe, parts.dedupeHours)
   const checkpointSkipped = meta !== null && !usable ? 'the profile definition has changed' : ''
@@ -62,10 +64,26 @@ export function recover(
   }
 }
 
+/** Says so where profiles are folded from a journal whose older part was dropped. */
+function tellBeginning(
+  store: ShardStore,
+  from: number,
+  onProgress: (detail: string) => void,
+): void {
+  const { firstSequence } = store
+  if (firstSequence <= from || firstSequence === store.nextSequence) return
+  const writtenAt = store.writtenAt(firstSequence)
+  const since = Number.isNaN(writtenAt) ? '' : `, written ${new Date(writtenAt).toISOString()}`
+  onProgress(
+    `profiles are folded from the journal, which reaches back to record ${firstSequence}${since}; what was dropped before (journal.retentionDays) is not in them`,
+  )
+}
+
 function loadPages(store: ShardStore, profiles: ProfileStore): number {
+  const codec = new PageCodec(profiles)
   let pages = 0
   for (const [page, bytes] of store.checkpointPages()) {
-    profiles.importPage(page, bytes)
+    codec.decode(page, bytes)
     pages++
   }
   return pages

@@ -49,6 +49,12 @@ export class Replayer {
   apply(cursor: RecordCursor, sequence: number): number {
     const row = this.profiles.ensureRecord(cursor)
     if (sequence <= this.profiles.lastSequence(row)) return -1
+    this.applyTo(row, cursor, sequence)
+    return row
+  }
+
+  /** Applies a record that is new to its profile's row. */
+  applyTo(row: number, cursor: RecordCursor, sequence: number): void {
     this.profiles.setLastSequence(row, sequence)
     if (cursor.kind === RECORD_KIND.event) {
       if ((cursor.flags & RECORD_FLAG.imported) === 0) this.applyEvent(row, cursor)
@@ -57,7 +63,6 @@ export class Replayer {
     } else {
       this.applyIdentity(row, cursor, sequence)
     }
-    return row
   }
 
   private applyEvent(row: number, cursor: RecordCursor): void {
@@ -90,7 +95,9 @@ export class Replayer {
       const key = parseKey(id)
       if (!this.isLinked(row, key)) this.profiles.addLink(row, { ...key, source: '', time })
     }
-    this.foldAgain(row, this.history(sequence))
+    const newestFirst = [...this.history(sequence)]
+    if (reachesBack(newestFirst)) this.foldAgain(row, newestFirst)
+    else foldHistory(this.fold, row, importedWith(newestFirst), Number.POSITIVE_INFINITY)
   }
 
   /** Folds a profile anew from its records, interleaved by arrival. */
@@ -102,6 +109,28 @@ export class Replayer {
   private isLinked(row: number, key: ProfileKey): boolean {
     return this.profiles.links(row).some((l) => l.kind === key.kind && l.key === key.key)
   }
+}
+
+/**
+ * Whether records, newest first, reach back to the profile's first one. Where the journal has dropped
+ * older ones, a fold of what is left is not the whole profile.
+ */
+export function reachesBack(newestFirst: readonly HistoryRecord[]): boolean {
+  const oldest = newestFirst.at(-1)
+  return oldest !== undefined && new RecordCursor().over(oldest.bytes).at(0).previousSequence < 0
+}
+
+/**
+ * The records that came with the newest, which is an import note. Where the older part of a profile is
+ * gone it keeps what it has, and these are folded on top, as late events.
+ */
+function importedWith(newestFirst: readonly HistoryRecord[]): readonly HistoryRecord[] {
+  const cursor = new RecordCursor()
+  const moved = newestFirst.slice(1)
+  const end = moved.findIndex(({ bytes }) => {
+    return (cursor.over(bytes).at(0).flags & RECORD_FLAG.imported) === 0
+  })
+  return end < 0 ? moved : moved.slice(0, end)
 }
 
 /** Folds events and timers that arrived up to `untilMs` in order of arrival; returns how many. */

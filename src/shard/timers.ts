@@ -5,7 +5,7 @@ import type { ProfileStore } from '../profile/store.ts'
 import type { Turn } from './turn.ts'
 
 /** Silent shoppers whose due instants are fired in one go, so that a turn stays short. */
-const ROWS_A_TICK = 2_000
+const ROWS_A_TICK = 500
 /** History is arriving: event times run behind the wall clock, so the wall clock must not fire. */
 const HISTORY_PAUSE_MS = 10_000
 

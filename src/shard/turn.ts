@@ -13,6 +13,10 @@ import type { Replayer } from './replayer.ts'
 /** Longest walk along forwards (a user joined to a user joined to …). */
 export const FORWARD_HOPS_MAX = 8
 
+/** Least time from the beginning of one commit to the next, unless much has come together. */
+const COMMIT_GAP_MS = 2
+const COMMIT_BYTES = 256 * 1024
+
 export interface TurnParts {
   readonly shard: number
   readonly shardCount: number
@@ -25,6 +29,8 @@ export interface TurnParts {
   readonly now: () => number
   /** Called once for each record applied, after its fold. */
   readonly touched: (row: number, cursor: RecordCursor) => void
+  /** The profile was joined to another, which has its history now. */
+  readonly forwarded: (row: number) => void
 }
 
 /** Told what another shard made of a passed-on message. */
@@ -61,11 +67,19 @@ export class Turn {
   private readonly onFailure: (error: unknown) => void
   private readonly ownCursor = new RecordCursor()
   private lastCommit: Promise<void> = Promise.resolve()
+  /** When the last commit began, on the clock of `performance.now()`. */
+  private committedAt = Number.NEGATIVE_INFINITY
+  private commitTimer: NodeJS.Timeout | null = null
 
   constructor(parts: TurnParts, onFailure: (error: unknown) => void) {
     this.parts = parts
     this.onFailure = onFailure
     this.nextSequence = parts.store.nextSequence
+  }
+
+  /** Of the records applied, whether or not they are durable. */
+  get lastSequence(): number {
+    return this.nextSequence - 1
   }
 
   /** Applies records back to back in `bytes`; `batch` hears of each. */
@@ -94,22 +108,25 @@ export class Turn {
       this.scoreIfAsked(row, place)
       return
     }
-    const applied = this.append(cursor)
+    const applied = row < 0 ? profiles.ensureRecord(cursor) : row
+    this.appendTo(applied, cursor)
     place.batch.advance(this.parts.shard, this.nextSequence - 1)
     this.scoreIfAsked(applied, place)
     this.parts.touched(applied, cursor)
   }
 
-  /** Chains, journals and folds the record as this shard's next; returns the row. */
-  append(cursor: RecordCursor): number {
+  /** Chains, journals and folds the record as this shard's next. */
+  append(cursor: RecordCursor): void {
+    this.appendTo(this.parts.profiles.ensureRecord(cursor), cursor)
+  }
+
+  private appendTo(row: number, cursor: RecordCursor): void {
     const { profiles, replayer } = this.parts
-    const row = profiles.ensureRecord(cursor)
     cursor.previousSequence = profiles.lastSequence(row)
     this.block.appendBytes(cursor.bytes, cursor.offset, cursor.byteLength)
     const sequence = this.nextSequence++
     if (cursor.kind === RECORD_KIND.import) this.flushBlock()
-    replayer.apply(cursor, sequence)
-    return row
+    replayer.applyTo(row, cursor, sequence)
   }
 
   /** Journals a record that this shard makes itself (timer, forward, …); returns its sequence. */
@@ -197,7 +214,9 @@ export class Turn {
   flushBlock(): void {
     if (this.block.count === 0) return
     const count = this.block.count
-    const { firstSequence, committed } = this.parts.store.append(this.block.take(), count)
+    const records = this.block.bytes.subarray(0, this.block.length)
+    const { firstSequence, committed } = this.parts.store.append(records, count)
+    this.block.truncate(0, 0)
     if (firstSequence + count !== this.nextSequence) {
       throw new Error(`journal is at ${firstSequence + count}, the turn at ${this.nextSequence}`)
     }
@@ -205,15 +224,36 @@ export class Turn {
     committed.catch((error: unknown) => this.onFailure(error))
   }
 
-  /** Ends the turn: one group commit, after which batches are released and messages go out. */
+  /**
+   * Ends the turn. Its block is committed at once when the last commit began long enough ago, else
+   * together with the turns that follow within {@link COMMIT_GAP_MS}: a commit costs the same for many
+   * records as for one.
+   */
   flush(): void {
     this.parts.predictor.scoreWaiting()
+    if (this.block.count === 0 && this.batches.length === 0 && this.outbox.length === 0) return
+    const wait = this.committedAt + COMMIT_GAP_MS - performance.now()
+    if (wait <= 0 || this.block.length >= COMMIT_BYTES) this.commit()
+    else this.commitTimer ??= setTimeout(() => this.commitLate(), wait)
+  }
+
+  /** Commits what was flushed and resolves when it is durable. */
+  durable(): Promise<void> {
+    this.commit()
+    return this.lastCommit
+  }
+
+  /** One group commit, after which batches are released and messages go out. */
+  private commit(): void {
+    if (this.commitTimer !== null) clearTimeout(this.commitTimer)
+    this.commitTimer = null
+    this.committedAt = performance.now()
     this.flushBlock()
     const batches = this.batches
     const outbox = this.outbox
-    if (batches.length === 0 && outbox.length === 0) return
     this.batches = []
     this.outbox = []
+    if (batches.length === 0 && outbox.length === 0) return
     this.lastCommit.then(
       () => {
         for (const action of outbox) action()
@@ -223,9 +263,12 @@ export class Turn {
     )
   }
 
-  /** Resolves when all that was flushed is durable. */
-  durable(): Promise<void> {
-    return this.lastCommit
+  private commitLate(): void {
+    try {
+      this.commit()
+    } catch (error) {
+      this.onFailure(error)
+    }
   }
 
   private scoreIfAsked(row: number, place: Place): void {

@@ -1,12 +1,16 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue, LiveMessage } from '../protocol/shards.ts'
+import { LookupChannel } from './lookup-channel.ts'
+import type { WaitingLookup } from './lookup-channel.ts'
 import type { FromShard, ToShard } from './messages.ts'
 
 export type SpawnShard = (shard: number) => Worker
 
+type Answered = Extract<FromShard, { id: number }>
+
 interface Pending {
-  readonly take: (message: FromShard & { id: number }) => unknown
+  readonly take: (message: Answered) => unknown
   readonly fail: (error: ErrorValue) => void
 }
 
@@ -19,7 +23,7 @@ export interface WorkerEvents {
 
 /**
  * One shard's thread as the main thread sees it: messages out are collected and posted once per
- * event-loop turn; answers find their way back by id. When the thread ends, all that wait are failed.
+ * event-loop turn, look-ups in a form of their own; answers find their way back by id. When the thread ends, all that wait are failed.
  */
 export class ShardWorker {
   readonly live: Promise<void>
@@ -29,6 +33,7 @@ export class ShardWorker {
   private readonly thread: Worker
   private readonly events: WorkerEvents
   private readonly pending = new Map<number, Pending>()
+  private readonly lookups: LookupChannel
   private outbox: ToShard[] = []
   private transfer: (MessagePort | ArrayBuffer)[] = []
   private lastId = 0
@@ -46,6 +51,7 @@ export class ShardWorker {
     })
     this.live.catch(() => undefined)
     this.thread = spawn(shard)
+    this.lookups = new LookupChannel((message) => this.thread.postMessage([message]))
     this.thread.on('message', (messages: FromShard[]) => this.receive(messages))
     this.thread.on('error', (error) => this.end(toErrorValue(error)))
     this.thread.on('exit', (code) =>
@@ -63,6 +69,11 @@ export class ShardWorker {
   expect(id: number, take: Pending['take'], fail: Pending['fail']): void {
     if (this.ended) return fail(unavailable)
     this.pending.set(id, { take, fail })
+  }
+
+  lookUp(lookup: WaitingLookup): void {
+    if (this.ended) lookup.fail(unavailable)
+    else this.lookups.add(lookup)
   }
 
   send(message: ToShard, transfer: readonly MessagePort[] = []): void {
@@ -114,14 +125,15 @@ export class ShardWorker {
 
   private receive(messages: readonly FromShard[]): void {
     for (const message of messages) {
-      if (message.type === 'live') this.events.live(message)
+      if (message.type === 'answers') this.lookups.settle(message)
+      else if (message.type === 'live') this.events.live(message)
       else if (message.type === 'state') this.changeState(message.state, message.detail)
       else if (message.type === 'failed') this.fail(message.error)
       else this.settle(message)
     }
   }
 
-  private settle(message: FromShard & { id: number }): void {
+  private settle(message: Answered): void {
     const pending = this.pending.get(message.id)
     if (pending === undefined) return
     this.pending.delete(message.id)
@@ -150,6 +162,7 @@ export class ShardWorker {
     const error = this.failure ?? reason
     for (const pending of this.pending.values()) pending.fail(unavailable)
     this.pending.clear()
+    this.lookups.fail(unavailable)
     this.neverLive(fromValue(error))
     if (!this.stopping) this.events.gone(error)
   }

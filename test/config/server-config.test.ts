@@ -50,16 +50,16 @@ describe('loadServerConfig', () => {
       LIMN_SERVER_PORT: '2',
       LIMN_STORAGE_DIR: '/b',
       LIMN_SERVER_CORS_ORIGINS: 'https://a, https://b',
-      LIMN_SERVER_TRUST_PROXY: 'true',
+      LIMN_MODELS_SERVING: 'false',
       LIMN_DEAD_LETTERS_MAX: '7',
       LIMN_BOOTSTRAP_WRITE_KEY: 'w',
     }
     const overrides = { storage: { dir: '/c' }, server: { host: undefined } }
     const config = loadServerConfig({ file, env, overrides: overrides as never })
-    expect(config.server).toMatchObject({ port: 2, host: 'h', trustProxy: true })
+    expect(config.server).toMatchObject({ port: 2, host: 'h' })
     expect(config.server.corsOrigins).toEqual(['https://a', 'https://b'])
     expect(config.storage).toMatchObject({ dir: '/c', shards: 3 })
-    expect(config.models.dir).toBe('/c/models')
+    expect(config.models).toMatchObject({ dir: '/c/models', serving: false })
     expect(config.deadLetters.max).toBe(7)
     expect(config.bootstrap.writeKey).toBe('w')
     expect(config.profile.file).toBe(join(dir, 'p.yaml'))

@@ -275,6 +275,30 @@ describe.each(['node', 'uws'] as const)('transport %s', (kind) => {
       expect(text.match(/200 OK/g)).toHaveLength(3)
     })
 
+    // What docs/runtime-semantics.md says of pipelining: never the answer to another request.
+    test('answers pipelined requests that wait in order, or closes the connection', async () => {
+      const { port, held, statuses, url } = await started()
+      const request = 'GET /held HTTP/1.1\r\nhost: x\r\n\r\n'
+      const socket = connect(port, '127.0.0.1')
+      let text = ''
+      let isClosed = false
+      socket.on('data', (data) => (text += String(data)))
+      socket.on('close', () => (isClosed = true))
+      socket.write(request.repeat(3))
+      if (kind === 'node') {
+        await until(() => held.length === 3)
+        for (const index of [2, 0, 1]) held[index]?.respond(200, [], `answer ${index}`)
+        await until(() => text.includes('answer 2'))
+        expect(text.match(/answer \d/g)).toEqual(['answer 0', 'answer 1', 'answer 2'])
+      } else {
+        await until(() => isClosed)
+        for (const exchange of held) exchange.respond(200, [], 'late')
+        expect([text, held.length, statuses]).toEqual(['', 1, [ABORTED_STATUS]])
+      }
+      socket.destroy()
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+    })
+
     test('tells when a client goes away, and ignores the late answer', async () => {
       const { port, held, statuses, url } = await started()
       const socket = connect(port, '127.0.0.1')
@@ -331,6 +355,53 @@ describe.each(['node', 'uws'] as const)('transport %s', (kind) => {
       await raw(port, '\x16\x03\x01 nonsense\r\n\r\n')
       const long = `GET /${'x'.repeat(40_000)} HTTP/1.1\r\nhost: x\r\n\r\n`
       await raw(port, long, (seen) => seen.startsWith('HTTP/1.1'))
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+    })
+
+    test('takes a request with an Upgrade that it does not know as an ordinary one', async () => {
+      const { port, statuses } = await started()
+      const offer = 'host: x\r\nupgrade: h2c\r\nconnection: Upgrade, HTTP2-Settings\r\n'
+      const seen = await raw(
+        port,
+        `GET /first?q HTTP/1.1\r\nx-agent: a\r\n${offer}\r\nGET /second HTTP/1.1\r\nhost: x\r\n\r\n`,
+        (text) => text.includes('"path":"/second"'),
+      )
+      expect(seen).toContain('{"method":"GET","path":"/first","query":"q","agent":"a","none":""}')
+      const webSocket = 'host: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n'
+      const posted = await raw(
+        port,
+        `POST /body HTTP/1.1\r\n${webSocket}content-length: 5\r\n\r\nhello`,
+        (text) => text.includes('hello'),
+      )
+      expect(posted).toMatch(/^HTTP\/1\.1 200/)
+      expect(statuses).toEqual([200, 200, 200])
+    })
+
+    test.each([
+      ['two lengths', 'content-length: 2\r\ncontent-length: 40\r\n'],
+      ['two lengths in one', 'content-length: 2, 40\r\n'],
+      ['a length and chunks', 'content-length: 2\r\ntransfer-encoding: chunked\r\n'],
+      ['a length below zero', 'content-length: -2\r\n'],
+      ['a length in hexadecimal', 'content-length: 0x2\r\n'],
+      ['a length beyond numbers', 'content-length: 99999999999999999999\r\n'],
+    ])('refuses a body with %s, and what is hidden in it is no request', async (_, lengths) => {
+      const { port, url, statuses } = await started()
+      const hidden = 'GET /hidden HTTP/1.1\r\nhost: x\r\n\r\n'
+      const body = lengths.includes('chunked') ? '0\r\n\r\n' : '{}'
+      const request = `POST /body HTTP/1.1\r\nhost: x\r\n${lengths}\r\n${body}${hidden}`
+      expect(await raw(port, request)).not.toContain('/hidden')
+      expect(statuses.filter((status) => status === 200)).toEqual([])
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+    })
+
+    test('refuses a head without end', async () => {
+      const { port, url } = await started()
+      const head = `GET /a HTTP/1.1\r\nhost: x\r\nx-long: ${'x'.repeat(1_000_000)}`
+      const answered = raw(port, head, (text) => text.startsWith('HTTP/1.1 431'))
+      await answered.catch((error: unknown) => {
+        // The server may cut the connection while the head is still on its way.
+        if (!(error instanceof Error && 'code' in error)) throw error
+      })
       expect((await fetch(`${url}/a`)).status).toBe(200)
     })
 

@@ -4,6 +4,7 @@ import type {
   LiveMessage,
   LiveTopic,
   Query,
+  QueryListener,
   QueryReply,
   RejectedItem,
   Shards,
@@ -60,9 +61,10 @@ export class MemoryShards implements Shards {
     return reply
   }
 
-  query(query: Query): Promise<QueryReply> {
+  ask(query: Query, listener: QueryListener): void {
     this.queries.push(query)
-    return Promise.resolve(this.queryReply)
+    const { status, body } = this.queryReply
+    queueMicrotask(() => listener.answered(status, body))
   }
 
   subscribe(topic: LiveTopic, listener: (message: LiveMessage) => void): () => void {

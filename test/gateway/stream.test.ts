@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import {
   Listener,
   READ_TOKEN,
@@ -209,6 +212,33 @@ describe.each(['node', 'uws'] as const)('live over %s', (transport) => {
     const codes = (await client.heard(5)).map(({ error }) => (error as { code: string }).code)
     const command = 'ERR_LIVE_COMMAND'
     expect(codes).toEqual([command, command, command, 'ERR_LIVE_TOPIC', command])
+  })
+
+  it('bounds the topics of a connection', async () => {
+    fixture = await startGateway({ transport, liveTopicsMax: 2 })
+    const url = `${fixture.wsUrl}/v1/live?token=${READ_TOKEN}`
+    const refused = new WebSocket(`${url}&topics=segment:a,segment:b,segment:c`)
+    const [, response] = await once(refused, 'unexpected-response')
+    expect((response as IncomingMessage).statusCode).toBe(400)
+    refused.on('error', () => undefined).terminate()
+    const client = await Listener.open(`${url}&topics=segment:a`)
+    client.send({ subscribe: ['segment:b', 'segment:c'] })
+    client.send({ subscribe: ['segment:a', 'segment:b'] })
+    client.send({ subscribe: ['segment:c'] })
+    client.send({ subscribe: ['segment:c'], unsubscribe: ['segment:a'] })
+    const tooMany = {
+      error: {
+        code: 'ERR_LIVE_TOPIC',
+        message: 'At most 2 topics a connection (live.topicsMax)',
+      },
+    }
+    expect(await client.heard(5)).toEqual([
+      { subscribed: ['segment:a'] },
+      tooMany,
+      { subscribed: ['segment:a', 'segment:b'] },
+      tooMany,
+      { subscribed: ['segment:b', 'segment:c'] },
+    ])
   })
 
   it('drops overview first and then closes a slow reader', async () => {

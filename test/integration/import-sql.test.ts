@@ -104,7 +104,9 @@ function compare(traits: Record<string, number>, sql: Totals, nowMs: number): vo
   expect(traits.orders, where).toBe(sql.orders)
   expect(traits.spend, where).toBeCloseTo(sql.revenue, 6)
   expect(traits.products_bought, where).toBe(sql.items)
-  expect(Math.abs(traits.seconds_since_order - (nowMs - sql.lastOrder) / 1000), where).toBeLessThan(60)
+  expect(Math.abs(traits.seconds_since_order - (nowMs - sql.lastOrder) / 1000), where).toBeLessThan(
+    60,
+  )
 }
 
 test('totals per shopper', async () => {
@@ -116,7 +118,8 @@ test('totals per shopper', async () => {
 })
 
 test('totals per shopper at the end of each day, by time travel', async () => {
-  const rows = await totals(`with days as (select distinct customer_id, cast(ts as date) as day from sold)
+  const rows =
+    await totals(`with days as (select distinct customer_id, cast(ts as date) as day from sold)
     select d.customer_id as customer, strftime(d.day, '%Y-%m-%d') as day,
     count(distinct s.invoice) as orders, sum(s.quantity * s.price) as revenue,
     count(distinct s.stock_code) as items, epoch_ms(max(s.ts)) as last_order

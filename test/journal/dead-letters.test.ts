@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { openDeadLetters } from '../../src/journal/dead-letters.ts'
-import { Model, events, openStore, withDirectory } from './records.ts'
+import { ShardStore } from '../../src/journal/shard-store.ts'
+import { Model, OPTIONS, events, openStore, withDirectory } from './records.ts'
 
 const letter = (n: number) => ({
   code: 'ERR_EVENT_KEY',
@@ -32,4 +33,41 @@ test('the newest stay within the limit, also when all come in one turn', () =>
     await store.close()
     const after = openDeadLetters(path, { limit: 100 }).map(({ receivedAt }) => receivedAt)
     expect(after).toEqual([39, 38, 37, 36, 35, 34, 33, 32, 30, 29])
+  }))
+
+/** A letter that is stored in this many bytes. */
+function sized(n: number, bytes: number): ReturnType<typeof letter> {
+  const empty = JSON.stringify({ ...letter(n), original: '' }).length
+  return { ...letter(n), original: 'x'.repeat(bytes - empty) }
+}
+
+test('bytes are bounded too, and counted anew at the start', () =>
+  withDirectory(async (path) => {
+    const open = (bytesMax: number): ShardStore =>
+      ShardStore.open(path, { ...OPTIONS, deadLettersBytesMax: bytesMax })
+    const kept = (): number[] =>
+      openDeadLetters(path, { limit: 100 }).map(({ receivedAt }) => receivedAt)
+    let store = open(1000)
+    for (let i = 0; i < 5; i++) store.putDeadLetter(sized(i, 300))
+    expect([store.deadLetterCount, store.deadLetterBytes]).toEqual([3, 900])
+    store.putDeadLetter(sized(5, 1001)) // larger than all together may be
+    store.putDeadLetter(sized(6, 700))
+    expect([store.deadLetterCount, store.deadLetterBytes]).toEqual([2, 1000])
+    expect(store.deadLettersDropped).toBe(5)
+    await store.close()
+    expect(kept()).toEqual([6, 4])
+
+    store = open(1000)
+    expect([store.deadLetterCount, store.deadLetterBytes]).toEqual([2, 1000])
+    const [newest] = openDeadLetters(path, { limit: 1 })
+    await store.removeDeadLetter(newest?.id ?? -1)
+    expect(store.deadLetterBytes).toBe(300)
+    store.putDeadLetter(sized(7, 700))
+    await store.close()
+    expect(kept()).toEqual([7, 4])
+
+    store = open(700)
+    expect([store.deadLetterCount, store.deadLetterBytes]).toEqual([1, 700])
+    await store.close()
+    expect(kept()).toEqual([7])
   }))

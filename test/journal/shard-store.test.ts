@@ -93,15 +93,15 @@ test('blocks before the checkpoint can be dropped, and the journal goes on', () 
     const model = new Model()
     let store = openStore(path)
     for (let i = 0; i < 6; i++) await store.append(model.encode(events(5)), 5).committed
-    expect(await store.dropBlocksBefore(30)).toBe(0) // no checkpoint: all is needed
+    expect(await store.dropBlocksWrittenBefore(Infinity)).toBe(0) // no checkpoint: all is needed
     const meta = { profiles: 0, schemaHash: 'h', dictionaryEntries: 0, pendingForwards: [] }
     await store.finishCheckpoint({ ...meta, position: 21 })
-    expect(await store.dropBlocksBefore(30)).toBe(4)
+    expect(await store.dropBlocksWrittenBefore(Infinity)).toBe(4)
     expect(store.readRecord(19)).toBeNull()
     expect(store.readRecord(20)).not.toBeNull()
     expect([...store.history(29)].map(({ sequence }) => sequence)).toEqual([29, 24])
     await store.finishCheckpoint({ ...meta, position: 29 })
-    expect(await store.dropBlocksBefore(Infinity)).toBe(1)
+    expect(await store.dropBlocksWrittenBefore(Infinity)).toBe(1)
     await store.close()
     store = openStore(path)
     expect(store.nextSequence).toBe(30)
@@ -131,7 +131,9 @@ test('checkpoint pages and dictionary come back; clearing leaves none', () =>
     await store.close()
     store = openStore(path)
     expect(store.readCheckpoint()).toEqual(meta)
-    expect([...store.checkpointPages()].map(([n, bytes]) => [n, bytes.length, bytes[9]])).toEqual([
+    expect(
+      Array.from(store.checkpointPages(), ([n, bytes]) => [n, bytes.length, bytes[9]]),
+    ).toEqual([
       [0, 65_536, 1],
       [7, 65_536, 4],
     ])

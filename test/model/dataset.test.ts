@@ -45,7 +45,8 @@ test('reads features as of the event, and labels from what arrived later', async
 
 test('counts an outcome at the end of the time to come, not after it', async () => {
   const order = (hours: number): MadeEvent => ({ key: 'a', time: hours * HOUR_MS, name: 'Order' })
-  const labels = async (at: number) => (await build([{ key: 'a', time: 0 }, order(at), end])).labels[0]
+  const labels = async (at: number) =>
+    (await build([{ key: 'a', time: 0 }, order(at), end])).labels[0]
   expect(await labels(24)).toBe(1)
   expect(await labels(24.001)).toBe(0)
 })
@@ -129,7 +130,12 @@ test('no training row knows anything of the holdout', async () => {
 test('refuses an empty journal, and one that is shorter than the time to come', async () => {
   const code = 'ERR_DATASET_EMPTY'
   await expect(build([])).rejects.toMatchObject({ code })
-  await expect(build([{ key: 'a', time: 0 }, { key: 'a', time: HOUR_MS }])).rejects.toMatchObject({
+  await expect(
+    build([
+      { key: 'a', time: 0 },
+      { key: 'a', time: HOUR_MS },
+    ]),
+  ).rejects.toMatchObject({
     code,
   })
   const dataset = await build([{ key: 'a', time: 0 }, { key: 'a', time: HOUR_MS }, end])

@@ -69,7 +69,10 @@ test('ranking metrics do not change under a rising function or another order of 
   fc.assert(
     fc.property(scored, ({ scores, labels }) => {
       const before = rankingMetrics(scores, labels)
-      const bent = rankingMetrics(scores.map((score) => score ** 3 * 0.5), labels)
+      const bent = rankingMetrics(
+        scores.map((score) => score ** 3 * 0.5),
+        labels,
+      )
       const turned = rankingMetrics(scores.slice().reverse(), labels.slice().reverse())
       for (const after of [bent, turned]) {
         expect(after.rocAuc).toBeCloseTo(before.rocAuc, 10)
@@ -83,7 +86,12 @@ test('turning the scores round turns the ROC area round', () => {
   fc.assert(
     fc.property(scored, ({ scores, labels }) => {
       const { rocAuc } = rankingMetrics(scores, labels)
-      expect(rankingMetrics(scores.map((s) => 1 - s), labels).rocAuc).toBeCloseTo(1 - rocAuc, 10)
+      expect(
+        rankingMetrics(
+          scores.map((s) => 1 - s),
+          labels,
+        ).rocAuc,
+      ).toBeCloseTo(1 - rocAuc, 10)
     }),
   )
 })

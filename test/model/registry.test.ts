@@ -39,7 +39,14 @@ function madeVersion(model = 'purchase'): NewVersion {
     target: { event: 'Order Completed', withinMs: 86_400_000 },
     featureNames,
     schemaHash: 'abc',
-    data: { positions: [{ shard: 0, next: 10 }], from: 1, to: 2, records: 10, rows: 3, positives: 1 },
+    data: {
+      positions: [{ shard: 0, next: 10 }],
+      from: 1,
+      to: 2,
+      records: 10,
+      rows: 3,
+      positives: 1,
+    },
     split: { trainingRows: 1, validationRows: 1, holdoutRows: 1, holdoutFrom: 2 },
     seed: 1,
     threshold: 0.4,
@@ -96,7 +103,9 @@ test('a save that fails leaves no trace', async () => {
   await registry.save(madeVersion(), madeModel(1))
   await registry.promote('purchase', 1)
   const broken = { ...madeVersion(), seed: 1n as unknown as number }
-  await expect(registry.save(broken, madeModel(2))).rejects.toMatchObject({ code: 'ERR_MODEL_SAVE' })
+  await expect(registry.save(broken, madeModel(2))).rejects.toMatchObject({
+    code: 'ERR_MODEL_SAVE',
+  })
   expect((await readdir(join(directory, 'purchase'))).sort()).toEqual(['1', 'live.json'])
   expect(await registry.liveVersion('purchase')).toBe(1)
 })

@@ -4,13 +4,16 @@ import { KEY_KIND, RecordCursor } from '../../src/event/record.ts'
 import { compileDefinition } from '../../src/profile/compile.ts'
 import type { ProfileDefinition, TraitDefinition } from '../../src/profile/definition.ts'
 import { featureNames, writeFeatures } from '../../src/profile/feature-vector.ts'
+import { DueIndex } from '../../src/profile/due-index.ts'
 import { Fold } from '../../src/profile/fold.ts'
 import { profileText } from '../../src/profile/read.ts'
+import { PageCodec } from '../../src/profile/page-codec.ts'
 import { ProfileStore } from '../../src/profile/store.ts'
 import { recordOf, timerRecord } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
 import { ReferenceProfile } from './reference.ts'
 import type { ReferenceTag } from './reference.ts'
+import { referenceFeatures, referenceText } from './reference-text.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -30,7 +33,12 @@ const windows: Record<string, Pick<TraitDefinition, 'window' | 'resolution'>> = 
 }
 const traits: Record<string, TraitDefinition> = {}
 for (const [suffix, window] of Object.entries(windows)) {
-  traits[`count_${suffix}`] = { part, op: 'count', on: ['Product Viewed', 'Custom Thing'], ...window }
+  traits[`count_${suffix}`] = {
+    part,
+    op: 'count',
+    on: ['Product Viewed', 'Custom Thing'],
+    ...window,
+  }
   for (const op of ['sum', 'mean', 'min', 'max'] as const) {
     traits[`${op}_${suffix}`] = { part, op, on: 'Product Viewed', value: 'price', ...window }
   }
@@ -56,7 +64,11 @@ Object.assign(traits, {
   per_order: { part, op: 'ratio', numerator: 'spend', denominator: 'orders' },
   view_rate: { part, op: 'ratio', numerator: 'dear', denominator: 'count_24h' },
   recency: { part, op: 'formula', formula: 'coalesce(3 - band(since_view, 1h, 1d), 0)' },
-  gold: { part, op: 'formula', formula: "coalesce(traits.plan == 'gold' and machine.visit == 'hot', false)" },
+  gold: {
+    part,
+    op: 'formula',
+    formula: "coalesce(traits.plan == 'gold' and machine.visit == 'hot', false)",
+  },
   sessions: { part, op: 'count', on: 'Session Started', window: '7d' },
   session_length: { part, op: 'mean', on: 'Session Ended', value: 'value' },
   session_events: { part, op: 'last', on: 'Session Ended', value: 'position' },
@@ -78,6 +90,8 @@ const definition: ProfileDefinition = {
     plan: { when: "traits.plan == 'gold'" },
     gold: { when: 'gold' },
     recent: { when: 'recency >= 2' },
+    fond: { when: "tag('top', 'x') >= 0.71 or gold and tag('top', 'hats') < 1.3" },
+    eager: { when: 'top > 1.21' },
     crawled: { when: 'seen_by_bots >= 4' },
     several: { when: 'sessions >= 2 and count_30d == 3' },
   },
@@ -97,7 +111,10 @@ const definition: ProfileDefinition = {
           },
           after: { '20m': { target: 'hot', guard: 'sum_1h > 60.1' }, '2h': 'cold' },
         },
-        hot: { on: { 'Order Completed': { target: 'cold', guard: 'revenue > 5' } }, after: { '3d': 'cold' } },
+        hot: {
+          on: { 'Order Completed': { target: 'cold', guard: 'revenue > 5' } },
+          after: { '3d': 'cold' },
+        },
       },
     },
   },
@@ -145,12 +162,21 @@ const content: fc.Arbitrary<Omit<MadeEvent, 'key' | 'time'>> = fc.oneof(
       ),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('page' as const), numbers: fc.record({ price: cents }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('page' as const),
+      numbers: fc.record({ price: cents }),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
       type: fc.constant('identify' as const),
-      traits: fc.record({ plan: fc.constantFrom('gold', 'free', null), age: fc.nat(90) }, { requiredKeys: [] }),
+      traits: fc.record(
+        { plan: fc.constantFrom('gold', 'free', null), age: fc.nat(90) },
+        { requiredKeys: [] },
+      ),
     }),
   },
 )
@@ -171,10 +197,30 @@ const stream: fc.Arbitrary<Step[]> = fc
     })
   })
 
+/** One event of a stream comes some hundred times: more than a byte counts, or nearly. */
+const bursts: fc.Arbitrary<Step[]> = fc
+  .tuple(stream, fc.nat(), fc.integer({ min: 250, max: 600 }))
+  .map(([steps, at, times]) =>
+    steps.flatMap((step, i) => {
+      return i === at % steps.length && 'event' in step
+        ? Array.from({ length: times }, () => step)
+        : [step]
+    }),
+  )
+
 class Subject {
   readonly store = new ProfileStore(compiled)
   readonly fold = new Fold(compiled, this.store)
+  private readonly dues = new DueIndex(this.store)
   private readonly cursor = new RecordCursor()
+
+  /** The index of due instants finds what looking at every row finds; call before firing them. */
+  expectDue(now: number): void {
+    const found: number[] = []
+    this.dues.collect(now, found, KEYS.length)
+    const rows = Array.from({ length: this.store.size }, (_, row) => row)
+    expect(found).toEqual(rows.filter((row) => this.store.nextDue(row) <= now))
+  }
 
   apply(bytes: Uint8Array): number {
     const row = this.store.ensureRecord(this.cursor.over(bytes).at(0))
@@ -199,13 +245,18 @@ class Subject {
   /** The pages' bytes but for when a row is due, which silent firing may move on. */
   bytes(): string {
     const copy = new ProfileStore(compiled)
-    for (let page = 0; page < this.store.pageCount; page++) copy.importPage(page, this.store.exportPage(page))
+    copyPages(this.store, copy)
     for (let row = 0; row < copy.size; row++) {
       copy.at(row)
       copy.page.f64[copy.o8 + compiled.columns.nextDue.index] = 0
     }
-    return copy.pageCount === 0 ? '' : Buffer.from(copy.exportPage(0)).toString('base64')
+    return copy.pageCount === 0 ? '' : Buffer.from(new PageCodec(copy).encode(0)).toString('base64')
   }
+}
+
+function copyPages(from: ProfileStore, to: ProfileStore): void {
+  const [source, target] = [new PageCodec(from), new PageCodec(to)]
+  for (let page = 0; page < from.pageCount; page++) target.decode(page, source.encode(page))
 }
 
 /** Runs a stream as a shard does; returns the journal. */
@@ -219,6 +270,7 @@ function run(steps: readonly Step[], subject: Subject, see?: Observer): Uint8Arr
       see?.event?.(step.event, row)
       continue
     }
+    subject.expectDue(step.advanceTo)
     for (const key of KEYS) {
       const row = subject.store.findKey(KEY_KIND.anonymous, key)
       if (row < 0) continue
@@ -262,7 +314,12 @@ function compare(subject: Subject, row: number, reference: ReferenceProfile, now
   for (const name of Object.keys(traits)) sameValue(name, found[name], reference.trait(name, now))
 }
 
-function compareSegments(subject: Subject, row: number, reference: ReferenceProfile, now: number): void {
+function compareSegments(
+  subject: Subject,
+  row: number,
+  reference: ReferenceProfile,
+  now: number,
+): void {
   const wanted = compiled.segmentNames.filter((name) => reference.isInSegment(name, now))
   const found = compiled.segmentNames.filter((_, i) => subject.store.inSegment(row, i))
   expect(found).toEqual(wanted)
@@ -271,11 +328,34 @@ function compareSegments(subject: Subject, row: number, reference: ReferenceProf
 }
 
 describe('the fold', () => {
+  it('reads all traits at once as their readers give them one by one, bit for bit', () => {
+    const later = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 40 * DAY }))
+    fc.assert(
+      fc.property(stream, later, (steps, ahead) => {
+        const subject = new Subject()
+        run(steps, subject)
+        const { store } = subject
+        const features = new Float32Array(FEATURES)
+        for (let row = 0; row < store.size; row++) {
+          const now = store.clock(row) + ahead
+          for (const scope of ['all', 'traits', 'segments', 'machines'] as const) {
+            const text = profileText(store, row, now, '1:23', scope)
+            expect(text).toBe(referenceText(store, row, now, '1:23', scope))
+          }
+          writeFeatures(store, row, now, features, 0)
+          expect([...features]).toEqual(referenceFeatures(store, row, now))
+        }
+      }),
+      RUNS,
+    )
+  })
+
   it('agrees with the definition of every trait, state and segment', () => {
     const property = fc.property(stream, gap, (steps, later) => {
       const subject = new Subject()
       const references = new Map(KEYS.map((key) => [key, new ReferenceProfile(definition)]))
-      const of = (key: string): ReferenceProfile => references.get(key) ?? new ReferenceProfile(definition)
+      const of = (key: string): ReferenceProfile =>
+        references.get(key) ?? new ReferenceProfile(definition)
       run(steps, subject, {
         event(event, row) {
           const reference = of(event.key)
@@ -297,11 +377,38 @@ describe('the fold', () => {
       })
       subject.store.segmentCounts().forEach((count, segment) => {
         let members = 0
-        for (let row = 0; row < subject.store.size; row++) if (subject.store.inSegment(row, segment)) members++
+        for (let row = 0; row < subject.store.size; row++)
+          if (subject.store.inSegment(row, segment)) members++
         expect(count).toBe(members)
       })
     })
     fc.assert(property, RUNS)
+  })
+
+  it('counts a burst exactly, also through a checkpoint and a reset', () => {
+    const property = fc.property(bursts, gap, (steps, later) => {
+      const subject = new Subject()
+      const references = new Map(KEYS.map((key) => [key, new ReferenceProfile(definition)]))
+      const journal = run(steps, subject, {
+        event: (event) => references.get(event.key)?.apply(event),
+        advanced: (key, _, now, changed) => changed && references.get(key)?.timer(now),
+      })
+      const copy = new Subject()
+      copy.store.importDictionary(subject.store.exportDictionary(0))
+      copyPages(subject.store, copy.store)
+      for (const [key, reference] of references) {
+        const row = subject.store.findKey(KEY_KIND.anonymous, key)
+        if (row < 0) continue
+        compare(subject, row, reference, reference.clock + later)
+        compare(copy, row, reference, reference.clock + later)
+      }
+      expect(copy.bytes()).toBe(subject.bytes())
+      const before = subject.image(START + later)
+      for (let row = 0; row < subject.store.size; row++) subject.store.reset(row)
+      for (const bytes of journal) subject.apply(bytes)
+      expect(subject.image(START + later)).toBe(before)
+    })
+    fc.assert(property, { numRuns: 25 })
   })
 
   it('leaves no trace where firing has no effect', () => {
@@ -343,9 +450,7 @@ describe('the fold', () => {
       for (const bytes of journal.slice(0, cut)) before.apply(bytes)
       const after = new Subject()
       after.store.importDictionary(before.store.exportDictionary(0))
-      for (let page = 0; page < before.store.pageCount; page++) {
-        after.store.importPage(page, before.store.exportPage(page))
-      }
+      copyPages(before.store, after.store)
       expect([...after.store.segmentCounts()]).toEqual([...before.store.segmentCounts()])
       for (const bytes of journal.slice(cut)) after.apply(bytes)
       const now = START + later

@@ -56,7 +56,14 @@ describe('a journey under the shipped definition', () => {
     effects.map(({ kind, name, to }) => `${kind} ${name}${to === null ? '' : ` ${to}`}`)
 
   beforeAll(() => {
-    apply(recordOf({ key: KEY, type: 'page', time: START, strings: { country: 'CH', referring_domain: 'search.example' } }))
+    apply(
+      recordOf({
+        key: KEY,
+        type: 'page',
+        time: START,
+        strings: { country: 'CH', referring_domain: 'search.example' },
+      }),
+    )
   })
 
   it('begins with a session of a new visitor', () => {
@@ -64,20 +71,34 @@ describe('a journey under the shipped definition', () => {
     expect(segments).toEqual(['new_visitors'])
     expect(machines).toEqual({ session: 'browsing', lifecycle: 'prospect' })
     expect(attributes).toMatchObject({ first_country: 'CH', last_country: 'CH', last_city: null })
-    expect(behaviour).toMatchObject({ events: 1, sessions: 1, sessions_30d: 1, views_1h: 0, seconds_since_view: null })
+    expect(behaviour).toMatchObject({
+      events: 1,
+      sessions: 1,
+      sessions_30d: 1,
+      views_1h: 0,
+      seconds_since_view: null,
+    })
     expect(consumption).toMatchObject({ orders: 0, average_order_value: null, recency_score: 0 })
   })
 
   it('sees products and interests', () => {
     const strings = { product_id: 'p1', category: 'Shoes', brand: 'Fell' }
     for (let i = 0; i < 4; i++) {
-      track(1 + i, 'Product Viewed', { numbers: { price: 80 }, strings: { ...strings, product_id: `p${i}` } })
+      track(1 + i, 'Product Viewed', {
+        numbers: { price: 80 },
+        strings: { ...strings, product_id: `p${i}` },
+      })
     }
     expect(image(4).machines.session).toBe('product')
     const effects = track(5, 'Product Viewed', { numbers: { price: 120 }, strings })
     expect(changes(effects)).toEqual(['segmentEntered active_browsers'])
     const { behaviour, interests } = image(5)
-    expect(behaviour).toMatchObject({ views_1h: 5, views_24h: 5, views_30d: 5, seconds_since_view: 0 })
+    expect(behaviour).toMatchObject({
+      views_1h: 5,
+      views_24h: 5,
+      views_30d: 5,
+      seconds_since_view: 0,
+    })
     expect(interests).toMatchObject({ viewed_price_mean: 88, products_viewed: 4 })
     const [category] = interests.top_categories as { value: string; weight: number }[]
     expect(category.value).toBe('Shoes')
@@ -91,9 +112,15 @@ describe('a journey under the shipped definition', () => {
     expect(silence(35)).toEqual([])
     expect(store.nextDue(row)).toBe(START + 36 * MINUTE)
     silence(36)
-    expect(image(36).behaviour).toMatchObject({ session_length_last: 360, session_length_mean: 360 })
+    expect(image(36).behaviour).toMatchObject({
+      session_length_last: 360,
+      session_length_mean: 360,
+    })
     expect(image(36).lastSeenAt).toBe(new Date(START + 6 * MINUTE).toISOString())
-    expect(changes(silence(66))).toEqual(['stateChanged session abandoned', 'segmentEntered cart_abandoners'])
+    expect(changes(silence(66))).toEqual([
+      'stateChanged session abandoned',
+      'segmentEntered cart_abandoners',
+    ])
     expect(image(66).segments).toContain('cart_abandoners')
   })
 
@@ -101,7 +128,10 @@ describe('a journey under the shipped definition', () => {
     track(100, 'Checkout Started')
     const effects = track(104, 'Order Completed', {
       numbers: { revenue: 300, discount: 10 },
-      products: [{ id: 'p1', quantity: 2, price: 150 }, { id: 'p9', price: 0 }],
+      products: [
+        { id: 'p1', quantity: 2, price: 150 },
+        { id: 'p9', price: 0 },
+      ],
     })
     expect(changes(effects)).toEqual(
       expect.arrayContaining([
@@ -139,7 +169,11 @@ describe('a journey under the shipped definition', () => {
       'segmentLeft at_risk',
       'segmentEntered lapsed',
     ])
-    expect(image(185 * 1440).consumption).toMatchObject({ spend_30d: 0, spend: 300, recency_score: 1 })
+    expect(image(185 * 1440).consumption).toMatchObject({
+      spend_30d: 0,
+      spend: 300,
+      recency_score: 1,
+    })
     expect(store.nextDue(row)).toBe(Number.POSITIVE_INFINITY)
     expect(store.clock(row)).toBeLessThanOrEqual(START + 185 * DAY)
     const members = compiled.segmentNames.filter((_, i) => store.segmentCounts()[i] === 1)

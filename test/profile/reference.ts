@@ -3,7 +3,11 @@ import type {
   ProfileDefinition,
   TraitDefinition,
 } from '../../src/profile/definition.ts'
-import { compileExpression, compilePredicate, parseExpression } from '../../src/profile/expression.ts'
+import {
+  compileExpression,
+  compilePredicate,
+  parseExpression,
+} from '../../src/profile/expression.ts'
 import type { Resolve, Value } from '../../src/profile/expression.ts'
 import { defaultResolutionMs, durationMs } from '../../src/profile/time.ts'
 import type { MadeEvent } from './made-events.ts'
@@ -95,13 +99,21 @@ export class ReferenceProfile {
   }
 
   private names(now: number, entry?: Entry): Resolve {
-    return (name) => () => {
+    return (name, args) => () => {
+      if (name === 'tag' && args !== undefined) return this.tag(String(args[0]), args[1], now)
       if (name.startsWith('machine.')) return this.states[name.slice(8)]
       if (name.startsWith('traits.')) return this.attributes[name.slice(7)] ?? null
       const field = entry?.field(name) ?? null
       if (field !== null || !Object.hasOwn(this.definition.traits, name)) return field
-      return this.trait(name, now) as Value
+      const value = this.trait(name, now)
+      if (this.definition.traits[name].op !== 'top') return value as Value
+      return (value as readonly ReferenceTag[])[0]?.weight ?? 0
     }
+  }
+
+  private tag(trait: string, text: Value | undefined, now: number): number {
+    const tags = this.trait(trait, now) as readonly ReferenceTag[]
+    return tags.find(({ value }) => value === text)?.weight ?? 0
   }
 
   private beginOrProlong(time: number, late: boolean): void {
@@ -245,7 +257,10 @@ function valueOf(trait: TraitDefinition, entries: readonly Entry[], now: number)
   if (trait.halfLife !== undefined) {
     return all.reduce((sum, one) => sum + Number(one.value) * 2 ** ((one.time - now) / halfLife), 0)
   }
-  return statistic(trait.op, inWindow(trait, all, now).map((one) => Number(one.value)))
+  return statistic(
+    trait.op,
+    inWindow(trait, all, now).map((one) => Number(one.value)),
+  )
 }
 
 /** Buckets are aligned to the epoch; the window is the newest of them. */

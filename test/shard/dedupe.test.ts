@@ -22,21 +22,28 @@ function spread(n: number): { low: number; high: number } {
 describe('DedupeWindow', () => {
   it('agrees with a map of times within the horizon', () => {
     const step = fc.record({ hash, minutes: fc.nat(200) })
-    const property = fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 6 }), (steps, hours) => {
-      const window = new DedupeWindow({ hours, memoryBytesMax: AMPLE, nowMs: START })
-      const model = new Map<string, number>()
-      let now = START
-      for (const { hash: { low, high }, minutes } of steps) {
-        now += minutes * 60_000
-        const hour = Math.floor(now / HOUR)
-        const known = (model.get(`${low} ${high}`) ?? Number.NEGATIVE_INFINITY) > hour - hours
-        expect(window.has(low, high, now)).toBe(known)
-        expect(window.add(low, high, now)).toBe(!known)
-        expect(window.has(low, high, now)).toBe(true)
-        if (!known) model.set(`${low} ${high}`, hour)
-      }
-      expect(window.horizonHours).toBe(hours)
-    })
+    const property = fc.property(
+      fc.array(step, { maxLength: 200 }),
+      fc.integer({ min: 1, max: 6 }),
+      (steps, hours) => {
+        const window = new DedupeWindow({ hours, memoryBytesMax: AMPLE, nowMs: START })
+        const model = new Map<string, number>()
+        let now = START
+        for (const {
+          hash: { low, high },
+          minutes,
+        } of steps) {
+          now += minutes * 60_000
+          const hour = Math.floor(now / HOUR)
+          const known = (model.get(`${low} ${high}`) ?? Number.NEGATIVE_INFINITY) > hour - hours
+          expect(window.has(low, high, now)).toBe(known)
+          expect(window.add(low, high, now)).toBe(!known)
+          expect(window.has(low, high, now)).toBe(true)
+          if (!known) model.set(`${low} ${high}`, hour)
+        }
+        expect(window.horizonHours).toBe(hours)
+      },
+    )
     fc.assert(property)
   })
 
