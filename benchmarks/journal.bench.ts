@@ -6,47 +6,47 @@
  * temporary directory. Appends keep 16 commits under way; latency is measured with one at a time.
  * Not measured: folding, and replay from a cold page cache. Budget: 150 MB/s appended.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { RecordWriter, createRecordFields } from '../src/event/record.ts'
 import { ShardStore } from '../src/journal/shard-store.ts'
+import type { Benchmark } from './benchmark.ts'
+import { speed } from './benchmark.ts'
+import { benchDirectory } from './server.ts'
 
 const BLOCK_BYTES = 65_536
 const COMMITS_UNDER_WAY = 16
 const PAGES_A_STEP = 32
 const APPENDED_BYTES_MAX = 512 * 1_048_576
 
-export interface JournalResult {
-  readonly appendMegabytesPerSecond: number
-  readonly commitMillisecondsP50: number
-  readonly commitMillisecondsP99: number
-  readonly checkpointPagesPerSecond: number
-  readonly replayMegabytesPerSecond: number
-  readonly replayRecordsPerSecond: number
-  readonly dedupeHashesPerSecond: number
-}
-
 interface Load {
   readonly bytes: Uint8Array
   readonly count: number
 }
 
-/** @param options.seconds time for each of the three writing measurements */
-export async function run(options: { readonly seconds: number }): Promise<JournalResult> {
-  const path = mkdtempSync(join(tmpdir(), 'limn-bench-'))
-  const store = ShardStore.open(path, { shard: 0, shardCount: 1, deadLettersMax: 0 })
-  try {
-    const load = makeBlock()
-    const written = await append(store, load, options.seconds)
-    const latencies = await commitLatencies(store, load, options.seconds)
-    const pages = await checkpoint(store, options.seconds)
-    return { ...written, ...latencies, ...pages, ...replay(store), ...hashes(store) }
-  } finally {
-    await store.close()
-    rmSync(path, { recursive: true, force: true })
-  }
+export const journal: Benchmark = {
+  name: 'journal',
+  figures: [
+    speed('journalAppendMegabytesPerSecond', 'MB/s', { better: 'higher', must: 150 }),
+    speed('journalCommitP50Ms', 'ms', { better: 'lower' }),
+    speed('journalCommitP99Ms', 'ms', { better: 'lower' }),
+    speed('checkpointPagesPerSecond', '/s', { better: 'higher' }),
+    speed('journalReadMegabytesPerSecond', 'MB/s', { better: 'higher' }),
+    speed('journalReadRecordsPerSecond', '/s', { better: 'higher' }),
+    speed('dedupeHashesPerSecond', '/s', { better: 'higher' }),
+  ],
+  async run({ seconds }) {
+    const directory = benchDirectory()
+    const store = ShardStore.open(directory.path, { shard: 0, shardCount: 1, deadLettersMax: 0 })
+    try {
+      const load = makeBlock()
+      const written = await append(store, load, seconds / 5)
+      const latencies = await commitLatencies(store, load, seconds / 5)
+      const pages = await checkpoint(store, seconds / 5)
+      return { results: { ...written, ...latencies, ...pages, ...replay(store), ...hashes(store) } }
+    } finally {
+      await store.close()
+      directory.remove()
+    }
+  },
 }
 
 function makeBlock(): Load {
@@ -72,7 +72,7 @@ async function append(store: ShardStore, load: Load, seconds: number) {
     if (underWay.length >= COMMITS_UNDER_WAY) await underWay.shift()
   }
   await Promise.all(underWay)
-  return { appendMegabytesPerSecond: bytes / 1e3 / (performance.now() - started) }
+  return { journalAppendMegabytesPerSecond: bytes / 1e3 / (performance.now() - started) }
 }
 
 async function commitLatencies(store: ShardStore, load: Load, seconds: number) {
@@ -85,7 +85,7 @@ async function commitLatencies(store: ShardStore, load: Load, seconds: number) {
   }
   latencies.sort((a, b) => a - b)
   const at = (share: number): number => latencies[Math.floor(share * (latencies.length - 1))]
-  return { commitMillisecondsP50: at(0.5), commitMillisecondsP99: at(0.99) }
+  return { journalCommitP50Ms: at(0.5), journalCommitP99Ms: at(0.99) }
 }
 
 async function checkpoint(store: ShardStore, seconds: number) {
@@ -112,8 +112,8 @@ function replay(store: ShardStore) {
   const milliseconds = performance.now() - started
   if (records !== store.nextSequence) throw new Error('the replay missed records')
   return {
-    replayMegabytesPerSecond: bytes / 1e3 / milliseconds,
-    replayRecordsPerSecond: (records * 1_000) / milliseconds,
+    journalReadMegabytesPerSecond: bytes / 1e3 / milliseconds,
+    journalReadRecordsPerSecond: (records * 1_000) / milliseconds,
   }
 }
 
@@ -127,10 +127,4 @@ function hashes(store: ShardStore) {
   }
   if (count !== store.nextSequence) throw new Error(`hashes are missing (${mixed})`)
   return { dedupeHashesPerSecond: (count * 1_000) / (performance.now() - started) }
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const result = await run({ seconds: 3 })
-  const rows = Object.entries(result).map(([name, value]) => [name, Number(value.toPrecision(3))])
-  console.table(Object.fromEntries(rows))
 }

@@ -6,12 +6,14 @@
  * logistic regression), rows of random values, preparation included; closed loop, one thread.
  * Not measured: reading features from profiles. Budget: 0.5 M rows/s in batches of 1,024.
  */
-import { pathToFileURL } from 'node:url'
 import { loadBackend } from '../src/model/backend.ts'
 import type { DenseModel } from '../src/model/network.ts'
 import { fitPreparation, preparedWidth } from '../src/model/preparation.ts'
 import { Random } from '../src/model/random.ts'
-import { DenseScorer, type ScorePath } from '../src/model/scorer.ts'
+import { DenseScorer } from '../src/model/scorer.ts'
+import type { ScorePath } from '../src/model/scorer.ts'
+import type { Benchmark } from './benchmark.ts'
+import { speed } from './benchmark.ts'
 
 const FEATURES = 48
 const MAYBE_MISSING = 8
@@ -22,46 +24,67 @@ const TABLE_ROWS = 4_096
 const PATHS = [null, 'tensorflow', 'wasm'] as const
 const MODELS: Readonly<Record<string, readonly number[]>> = { network: [64, 32], logistic: [] }
 
-export interface ScoringMeasurement {
+export const scoring: Benchmark = {
+  name: 'scoring',
+  figures: [
+    speed('scoreRowsPerSecond', '/s', { better: 'higher', must: 500_000, goal: 1_000_000 }),
+  ],
+  async run({ seconds }) {
+    const rows = makeRows()
+    const measured: Measurement[] = []
+    for (const name of PATHS) {
+      const backend = name === null ? null : await loadBackend(name).catch(() => null)
+      if (name !== null && backend === null) continue
+      measured.push(...measurePath(rows, { name, backend, seconds: seconds / 15 }))
+    }
+    const best = measured.filter(({ model, batch }) => model === 'network' && batch === 1_024)
+    return {
+      results: { scoreRowsPerSecond: Math.max(...best.map((one) => one.rowsPerSecond)) },
+      notes: { scoreRowsPerSecond: `the fastest path; µs a call: ${callsText(measured)}` },
+    }
+  },
+}
+
+interface Measurement {
   readonly model: string
   readonly path: string
   readonly batch: number
   readonly rowsPerSecond: number
-  readonly microsecondsPerCall: number
 }
 
-export interface ScoringResult {
-  /** The fastest path, network, batches of 1,024. */
-  readonly scoreRowsPerSecond: number
-  readonly measurements: readonly ScoringMeasurement[]
+interface PathOptions {
+  readonly name: (typeof PATHS)[number]
+  readonly backend: Awaited<ReturnType<typeof loadBackend>> | null
+  readonly seconds: number
 }
 
-/** @param options.seconds time for each measurement */
-export async function run(options: { readonly seconds: number }): Promise<ScoringResult> {
-  const rows = makeRows()
-  const measurements: ScoringMeasurement[] = []
-  let best = 0
-  for (const name of PATHS) {
-    const backend = name === null ? null : await loadBackend(name).catch(() => null)
-    if (name !== null && backend === null) continue
-    for (const [model, hidden] of Object.entries(MODELS)) {
-      const scorer = new DenseScorer(makeModel(rows, hidden), backend)
-      const path: ScorePath = backend === null ? 'rows' : 'batch'
-      for (const batch of BATCHES) {
-        const calls = callsPerSecond(scorer, { rows, batch, path, seconds: options.seconds })
-        measurements.push({
-          model,
-          path: name ?? 'javascript',
-          batch,
-          rowsPerSecond: Math.round(calls * batch),
-          microsecondsPerCall: Number((1e6 / calls).toFixed(2)),
-        })
-        if (model === 'network' && batch === 1_024) best = Math.max(best, calls * batch)
-      }
-      scorer.dispose()
+function measurePath(rows: Float32Array, { name, backend, seconds }: PathOptions): Measurement[] {
+  const measured: Measurement[] = []
+  const path: ScorePath = backend === null ? 'rows' : 'batch'
+  for (const [model, hidden] of Object.entries(MODELS)) {
+    const scorer = new DenseScorer(makeModel(rows, hidden), backend)
+    for (const batch of BATCHES) {
+      const rowsPerSecond = batch * callsPerSecond(scorer, { rows, batch, path, seconds })
+      measured.push({
+        model,
+        path: name ?? 'javascript',
+        batch,
+        rowsPerSecond: Math.round(rowsPerSecond),
+      })
     }
+    scorer.dispose()
   }
-  return { scoreRowsPerSecond: Math.round(best), measurements }
+  return measured
+}
+
+function callsText(measured: readonly Measurement[]): string {
+  const groups = new Map<string, string[]>()
+  for (const { model, path, batch, rowsPerSecond } of measured) {
+    const group = groups.get(`${model} ${path}`) ?? []
+    group.push(`${((1e6 * batch) / rowsPerSecond).toPrecision(3)} (${batch})`)
+    groups.set(`${model} ${path}`, group)
+  }
+  return [...groups].map(([name, calls]) => `${name} ${calls.join(' ')}`).join('; ')
 }
 
 function callsPerSecond(
@@ -111,10 +134,4 @@ function makeModel(rows: Float32Array, hidden: readonly number[]): DenseModel {
   const weights = sizes.slice(1).map((size, i) => made(size * sizes[i], 1 / Math.sqrt(sizes[i])))
   const biases = sizes.slice(1).map((size) => made(size, 0.1))
   return { preparation, network: { sizes, weights, biases } }
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { scoreRowsPerSecond, measurements } = await run({ seconds: 0.6 })
-  console.table(measurements)
-  console.log(JSON.stringify({ scoreRowsPerSecond }))
 }

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const LIMN = fileURLToPath(new URL('../src/cli/limn.js', import.meta.url))
+export const LIMN = fileURLToPath(new URL('../src/cli/limn.js', import.meta.url))
 const CLOCK_TICK_NS = 1e7
+/** The server looks for a new live version every second. */
+const MODEL_SECONDS_MAX = 30
 
 export const WRITE_KEY = 'benchmark-write-key'
 export const READ_TOKEN = 'benchmark-read-token'
@@ -19,7 +21,12 @@ export interface BenchServer {
   readonly dataDir: string
   cpuNanoseconds(): number
   residentBytes(): number
-  metric(name: string): Promise<number>
+  /** The values of a metric by its labels, such as one for each shard. */
+  metric(name: string): Promise<number[]>
+  /** Resolves when the model answers. */
+  modelServes(model: string): Promise<void>
+  /** SIGTERM: drains and checkpoints. Throws when the exit code is not 0. */
+  stop(): Promise<void>
   kill(): Promise<void>
 }
 
@@ -37,7 +44,6 @@ export async function startServer(dataDir: string): Promise<BenchServer> {
       LIMN_BOOTSTRAP_WRITE_KEY: WRITE_KEY,
       LIMN_BOOTSTRAP_READ_TOKEN: READ_TOKEN,
       LIMN_BOOTSTRAP_ADMIN_TOKEN: 'benchmark-admin-token',
-      LIMN_CHECKPOINT_INTERVAL_SECONDS: process.env.LIMN_CHECKPOINT_INTERVAL_SECONDS ?? '30',
     },
     stdio: ['ignore', 'inherit', 'pipe'],
   })
@@ -51,11 +57,12 @@ export async function startServer(dataDir: string): Promise<BenchServer> {
     cpuNanoseconds: () => cpuOf(pid),
     residentBytes: () => residentOf(pid),
     metric: (name) => metricOf(address, name),
-    kill: () => {
-      const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-      child.kill('SIGKILL')
-      return exited
+    modelServes: (model) => modelServes(address, model),
+    stop: async () => {
+      const code = await ended(child, 'SIGTERM')
+      if (code !== 0) throw new Error(`the server ended with ${code}`)
     },
+    kill: async () => void (await ended(child, 'SIGKILL')),
   }
 }
 
@@ -71,8 +78,16 @@ function addressOf(child: ChildProcess): Promise<string> {
   })
 }
 
-/** User and system time of the process so far (Linux), in ns. */
-function cpuOf(pid: number): number {
+function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null) return Promise.resolve(child.exitCode)
+  return new Promise((resolve) => {
+    child.once('exit', resolve)
+    child.kill(signal)
+  })
+}
+
+/** User and system time of a process so far (Linux), in ns. */
+export function cpuOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
   return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_NS
 }
@@ -82,12 +97,19 @@ function residentOf(pid: number): number {
   return match === null ? 0 : Number(match[1]) * 1024
 }
 
-async function metricOf(address: string, name: string): Promise<number> {
+async function metricOf(address: string, name: string): Promise<number[]> {
   const text = await (await fetch(`${address}/metrics`)).text()
-  let sum = 0
-  for (const line of text.split('\n')) {
-    if (line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-      sum += Number(line.split(' ').pop())
+  const lines = text.split('\n').filter((line) => /[ {]/.exec(line)?.index === name.length)
+  return lines.filter((line) => line.startsWith(name)).map((line) => Number(line.split(' ').pop()))
+}
+
+async function modelServes(address: string, model: string): Promise<void> {
+  const headers = { authorization: `Bearer ${READ_TOKEN}` }
+  const deadline = performance.now() + MODEL_SECONDS_MAX * 1000
+  while (performance.now() < deadline) {
+    const text = await (await fetch(`${address}/v1/models`, { headers })).text()
+    if (text.includes(`"${model}"`)) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  return sum
+  throw new Error(`no model "${model}" serves after ${MODEL_SECONDS_MAX} s`)
 }

@@ -22,16 +22,17 @@ async function serve(options: ServeOptions): Promise<void> {
   const settings = loadSettings(options, { server: { host: options.host, port } })
   const log = createLogger({ level: settings.config.log.level })
   const server = await startServer({ ...settings, log, onFatal: endProcess })
-  if (server.madeKeys.length > 0) {
-    note('Keys of this data directory, shown this once (only hashes are stored):')
-    for (const { entry, text } of server.madeKeys) note(`  ${entry.scope.padEnd(5)}  ${text}`)
-  }
-  note(`Limn serves at ${server.address} (data in ${settings.config.storage.dir})`)
+  // Before the address is told: whoever reads it may stop the server at once.
   stopOnSignal(async () => {
     log.info({}, 'draining')
     await server.stop()
     log.info({}, 'stopped')
   })
+  if (server.madeKeys.length > 0) {
+    note('Keys of this data directory, shown this once (only hashes are stored):')
+    for (const { entry, text } of server.madeKeys) note(`  ${entry.scope.padEnd(5)}  ${text}`)
+  }
+  note(`Limn serves at ${server.address} (data in ${settings.config.storage.dir})`)
 }
 
 /** Runs `stop` at the first SIGTERM or SIGINT and then exits; the second exits at once. */

@@ -123,6 +123,7 @@ export class ProfileStore {
 
   findKey(kind: KeyKind, key: string): number {
     const { low, high } = hashKey(kind, key)
+    if (isShortAscii(key)) return this.index.find(kind, low, high, shortKey, 0, key.length)
     const bytes = encoder.encode(key)
     return this.index.find(kind, low, high, bytes, 0, bytes.length)
   }
@@ -316,6 +317,21 @@ export class ProfileStore {
     this.page.dirty = true
     return row
   }
+}
+
+/** Longest key that is worth to take character by character instead of through an encoder. */
+const SHORT_CHARACTERS = 96
+const shortKey = new Uint8Array(SHORT_CHARACTERS)
+
+/** Whether the key is short and ASCII; then its bytes are in {@link shortKey}. */
+function isShortAscii(key: string): boolean {
+  if (key.length > SHORT_CHARACTERS) return false
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    if (code > 0x7f) return false
+    shortKey[i] = code
+  }
+  return true
 }
 
 /** `user:x` or `anonymous:x`. */

@@ -468,6 +468,7 @@ export class ShardActor {
       predictor: this.predictor,
       post: (shard, message, onResult) => this.peers.post(shard, message, onResult),
       now: Date.now,
+      forwarded: (row: number) => this.live.forwarded(row),
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++
         this.live.touched(row, cursor)

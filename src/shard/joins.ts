@@ -90,6 +90,7 @@ export class Joins implements Joining {
     const now = this.turn.parts.now()
     const text = { name: formatKey(target), message: '' }
     this.turn.appendOwn(RECORD_KIND.forward, source, text, now)
+    this.tellForwarded(source)
     return this.relayToTarget(cursor, target, place)
   }
 
@@ -187,6 +188,12 @@ export class Joins implements Joining {
   private confirm(source: ProfileKey): void {
     const now = this.turn.parts.now()
     this.turn.appendOwn(RECORD_KIND.forwardConfirmed, source, { name: '', message: '' }, now)
+    this.tellForwarded(source)
+  }
+
+  private tellForwarded(source: ProfileKey): void {
+    const { profiles, forwarded } = this.turn.parts
+    forwarded(profiles.findKey(source.kind, source.key))
   }
 
   private importMessage(

@@ -19,8 +19,8 @@ interface EventNote {
 
 /**
  * What subscribers of this shard are told: a watched shopper's portrait after a turn that touched it,
- * entries to and exits from a watched segment, changes of a watched machine. With nobody watching
- * it costs one comparison a record.
+ * where a watched shopper was joined to, entries to and exits from a watched segment, changes of a
+ * watched machine. With nobody watching it costs one comparison a record.
  */
 export class Live {
   private readonly profiles: ProfileStore
@@ -30,6 +30,7 @@ export class Live {
   private readonly watched = new Map<string, string>()
   private readonly topics = new Set<string>()
   private touchedRows = new Map<number, EventNote | null>()
+  private forwardedRows: number[] = []
   private recent = new Map<string, RecentShopper>()
   private recentRow = -1
 
@@ -62,9 +63,15 @@ export class Live {
     this.touchedRows.set(row, cursor.kind === RECORD_KIND.event ? noteOf(cursor) : null)
   }
 
+  /** Called when a profile was joined to another. */
+  forwarded(row: number): void {
+    if (this.watched.size > 0) this.forwardedRows.push(row)
+  }
+
   /** Pushes what the turn changed; call once its records are durable. */
   flush(effects: readonly Effect[]): void {
     for (const effect of effects) this.pushEffect(effect)
+    for (const row of this.forwardedRows.splice(0)) this.pushForward(row)
     if (this.touchedRows.size === 0) return
     const rows = this.touchedRows
     this.touchedRows = new Map()
@@ -102,6 +109,14 @@ export class Live {
     this.predictor.enqueue(row, this.predictor.names, position, (predictions) => {
       this.push(topic, `${head},"predictions":${JSON.stringify(predictions)}}}`)
     })
+  }
+
+  private pushForward(row: number): void {
+    const topic = this.watched.get(formatKey(this.profiles.keyOf(row)))
+    const target = this.profiles.forwardOf(row)
+    if (topic === undefined || target === null) return
+    const data = { forwardedTo: formatKey(target) }
+    this.push(topic, JSON.stringify({ topic, time: Date.now(), data }))
   }
 
   private pushEffect(effect: Effect): void {

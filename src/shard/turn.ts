@@ -29,6 +29,8 @@ export interface TurnParts {
   readonly now: () => number
   /** Called once for each record applied, after its fold. */
   readonly touched: (row: number, cursor: RecordCursor) => void
+  /** The profile was joined to another, which has its history now. */
+  readonly forwarded: (row: number) => void
 }
 
 /** Told what another shard made of a passed-on message. */

@@ -150,10 +150,10 @@ describe('FrameDecoder', () => {
   })
 
   test('what the batch gives is as if each message had it', () => {
-    const object = fc.dictionary(
-      fc.constantFrom('locale', 'page', 'a', 'b'),
-      fc.jsonValue({ maxDepth: 1 }),
-    )
+    // A batch whose own parts hold a name that reaches a prototype is refused whole; see decoder.test.
+    const object = fc
+      .dictionary(fc.constantFrom('locale', 'page', 'a', 'b'), fc.jsonValue({ maxDepth: 1 }))
+      .filter((value) => !/"(__proto__|prototype|constructor)":/.test(JSON.stringify(value)))
     fc.assert(
       fc.property(fc.array(message, { maxLength: 5 }), object, object, (messages, outer, given) => {
         const ownOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {})

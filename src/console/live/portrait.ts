@@ -5,6 +5,8 @@ import type { LiveProfileData, Predictions, Profile, StoredEvent } from './types
 
 const COURSE_MAX = 240
 const EVENTS_REFRESH_MS = 700
+/** A user's profile may come into being a moment after the login that leads to it was told. */
+const FOLLOW_RETRY_MS = 1000
 
 export interface ScorePoint {
   readonly time: number
@@ -18,6 +20,8 @@ export interface Transition {
 }
 
 export const selected = signal('')
+/** Under which id the shopper was opened, where a login has led to another one since; or ''. */
+export const openedAs = signal('')
 export const profile = signal<Profile | null>(null)
 export const predictions = signal<Predictions>({})
 export const course = signal<readonly ScorePoint[]>([])
@@ -38,18 +42,35 @@ export function open(id: string): void {
   clearTimeout(eventsTimer)
   eventsTimer = 0
   const full = /^(user|anonymous):/.test(id) ? id : `user:${id}`
-  selected.value = full
+  openedAs.value = ''
   profile.value = null
   predictions.value = {}
   course.value = []
   transitions.value = []
   events.value = []
   problem.value = ''
-  stop = subscribe(`profile:${full}`, (data, time) => {
-    if (selected.value === full) receive((data ?? {}) as LiveProfileData, time)
-  })
+  watch(full)
   load(full).catch((error: unknown) => {
     if (selected.value === full) problem.value = messageOf(error)
+  })
+}
+
+function watch(id: string): void {
+  stop()
+  selected.value = id
+  stop = subscribe(`profile:${id}`, (data, time) => {
+    if (selected.value === id) receive((data ?? {}) as LiveProfileData, time)
+  })
+}
+
+/** Goes on with the profile that the watched one was joined to; what is shown stays until it is there. */
+function follow(id: string): void {
+  if (openedAs.value === '') openedAs.value = selected.value
+  watch(id)
+  load(id).catch(() => {
+    setTimeout(() => {
+      if (selected.value === id) load(id).catch(() => undefined)
+    }, FOLLOW_RETRY_MS)
   })
 }
 
@@ -62,6 +83,7 @@ export async function load(id: string): Promise<void> {
     })),
   ])
   if (selected.value !== id) return
+  if (found.id !== undefined && found.id !== id) return follow(found.id)
   problem.value = ''
   apply({ profile: found, predictions: scored.predictions ?? {} }, Date.now())
   await loadEvents(id)
@@ -73,6 +95,7 @@ async function loadEvents(id: string): Promise<void> {
 }
 
 function receive(data: LiveProfileData, time: number): void {
+  if (data.forwardedTo !== undefined) return follow(data.forwardedTo)
   problem.value = ''
   apply(data, time)
   if (eventsTimer !== 0) return

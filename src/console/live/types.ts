@@ -63,6 +63,8 @@ export interface SegmentInfo {
 }
 
 export interface LiveProfileData {
+  /** The shopper logged in: the profile that has the history now. */
+  readonly forwardedTo?: string
   readonly profile?: Profile
   readonly event?: {
     readonly type?: string

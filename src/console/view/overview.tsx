@@ -1,15 +1,16 @@
-import { COURSE_SECONDS, overview, samples, segments } from '../live/overview.ts'
-import { count, milliseconds, title } from './format.ts'
+import { courseSeconds, overview, samples, segments } from '../live/overview.ts'
+import { count, duration, milliseconds, title } from './format.ts'
 import { LineChart } from './line-chart.tsx'
 
 export function Overview() {
   const { eventsPerSecond, latencyMs, rejectedTotal, duplicatesTotal, shards } = overview.value
   const course = samples.value
+  const seconds = courseSeconds()
   return (
     <section class="overview" aria-label="Overview">
       <article class="card">
         <h2>
-          Event rate <small>last 3 min</small>
+          Event rate <small>last {duration(seconds)}</small>
         </h2>
         <p class="figure">
           {count(eventsPerSecond)}
@@ -17,7 +18,7 @@ export function Overview() {
         </p>
         <LineChart
           label={`Event rate, now ${count(eventsPerSecond)} a second`}
-          seconds={COURSE_SECONDS}
+          seconds={seconds}
           format={count}
           series={[
             {
@@ -30,7 +31,7 @@ export function Overview() {
       </article>
       <article class="card">
         <h2>
-          Time to acknowledge <small>last 3 min</small>
+          Time to acknowledge <small>last {duration(seconds)}</small>
         </h2>
         <p class="figure pair">
           <span class="key tone-a">
@@ -44,7 +45,7 @@ export function Overview() {
         </p>
         <LineChart
           label={`Latency, p50 ${milliseconds(latencyMs?.p50)}, p99 ${milliseconds(latencyMs?.p99)}`}
-          seconds={COURSE_SECONDS}
+          seconds={seconds}
           format={milliseconds}
           series={[
             { name: 'p50', tone: 'a', points: course.map((s) => ({ time: s.time, value: s.p50 })) },

@@ -1,4 +1,4 @@
-import { events, problem, profile, selected } from '../live/portrait.ts'
+import { events, openedAs, problem, profile, selected } from '../live/portrait.ts'
 import { at } from './format.ts'
 import { Machines } from './machines.tsx'
 import { PredictionCard } from './prediction.tsx'
@@ -30,6 +30,11 @@ export function Portrait() {
     <section class="portrait" aria-label={`Portrait of ${selected.value}`} key={selected.value}>
       <div class="card who">
         <h2 class="id">{selected.value}</h2>
+        {openedAs.value !== '' && (
+          <p class="notice" role="status">
+            <code>{openedAs.value}</code> has logged in; this is the user’s portrait.
+          </p>
+        )}
         <p class="quiet">
           First seen {at(shown.firstSeenAt)} · last seen {at(shown.lastSeenAt)}
         </p>

@@ -41,6 +41,9 @@ export function PredictionCard() {
               {percent(score)}
             </text>
           </svg>
+          {course.value.length < 2 && (
+            <p class="quiet waiting">The course is drawn as events arrive.</p>
+          )}
           <LineChart
             label="Course of the prediction since opened"
             seconds={span}

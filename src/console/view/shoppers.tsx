@@ -3,6 +3,13 @@ import { recent } from '../live/overview.ts'
 import { open, selected } from '../live/portrait.ts'
 import { clockAt } from './format.ts'
 
+/** Opens the portrait, and brings it into sight where the page is one narrow column. */
+function choose(id: string): void {
+  open(id)
+  if (!matchMedia('(max-width: 820px)').matches) return
+  document.querySelector('.portrait, .empty')?.scrollIntoView({ behavior: 'smooth' })
+}
+
 export function Shoppers() {
   const [value, setValue] = useState('')
   return (
@@ -11,7 +18,7 @@ export function Shoppers() {
         role="search"
         onSubmit={(event) => {
           event.preventDefault()
-          if (value.trim() !== '') open(value.trim())
+          if (value.trim() !== '') choose(value.trim())
         }}
       >
         <label for="search">Find a shopper</label>
@@ -35,8 +42,11 @@ export function Shoppers() {
       <ul>
         {recent.value.map(({ id, event, time }) => (
           <li key={id}>
-            <button type="button" aria-current={selected.value === id} onClick={() => open(id)}>
-              <b>{id}</b>
+            <button type="button" aria-current={selected.value === id} onClick={() => choose(id)}>
+              <b title={id}>
+                <small>{id.slice(0, id.indexOf(':') + 1)}</small>
+                {id.slice(id.indexOf(':') + 1)}
+              </b>
               <span>{event}</span>
               <time>{clockAt(time)}</time>
             </button>

@@ -22,6 +22,23 @@ const isEmpty = (value: unknown): boolean =>
   value === '' ||
   (Array.isArray(value) && value.length === 0)
 
+interface Row {
+  readonly name: string
+  readonly cells: { readonly window: string; readonly text: string }[]
+}
+
+/** Traits that differ in their window only are one row: `orders` and `orders_30d`. */
+function rowsOf(traits: readonly (readonly [string, unknown])[]): readonly Row[] {
+  const rows = new Map<string, Row>()
+  for (const [name, value] of traits) {
+    const [, base = name, window = ''] = /^(.+)_(\d+[hd])$/.exec(name) ?? []
+    const row = rows.get(base) ?? { name: base, cells: [] }
+    rows.set(base, row)
+    row.cells.push({ window, text: traitText(name, value) })
+  }
+  return [...rows.values()]
+}
+
 /** One part of the portrait. The value's element is keyed by its text, so that a change flashes. */
 export function Traits({ title: heading, values }: Props) {
   const all = Object.entries(values ?? {}).filter(([, value]) => !isEmpty(value))
@@ -47,17 +64,19 @@ export function Traits({ title: heading, values }: Props) {
       {all.map(([name, value]) => isTags(value) && <Tags key={name} name={name} tags={value} />)}
       {plain.length > 0 && (
         <dl class="traits">
-          {plain.map(([name, value]) => {
-            const text = traitText(name, value)
-            return (
-              <div key={name}>
-                <dt>{title(name.replace(/^seconds_/, ''))}</dt>
-                <dd key={text} class="flash">
-                  {text}
-                </dd>
-              </div>
-            )
-          })}
+          {rowsOf(plain).map(({ name, cells }) => (
+            <div key={name}>
+              <dt>{title(name.replace(/^seconds_/, ''))}</dt>
+              <dd>
+                {cells.map(({ window, text }) => (
+                  <span key={`${window} ${text}`} class="flash">
+                    {window !== '' && <small>{window}</small>}
+                    {text}
+                  </span>
+                ))}
+              </dd>
+            </div>
+          ))}
         </dl>
       )}
       {all.length === 0 && <p class="quiet">Nothing known yet.</p>}
