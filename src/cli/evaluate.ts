@@ -4,13 +4,21 @@ import { LimnError } from '../protocol/errors.ts'
 import { command, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
 import { metricsText } from './train.ts'
+import { evaluateTable } from './train-table.ts'
+import type { TableOptions } from './train-table.ts'
 import { modelRequest, withTrainer } from './training.ts'
 
 export function evaluateCommand(): Command {
   return command('evaluate', 'a version on what the journal holds since its holdout began', true)
     .argument('<model>')
     .argument('[version]', 'default: the live one')
-    .action(evaluate)
+    .option('--table <csv>', 'evaluate a model of a table on another table')
+    .option('--label <column>', 'the column of the table that it predicts')
+    .action((name: string, version: string | undefined, options: TableOptions) =>
+      options.table === undefined && options.label === undefined
+        ? evaluate(name, version, options)
+        : evaluateTable(name, version, options),
+    )
 }
 
 async function evaluate(

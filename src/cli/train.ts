@@ -3,6 +3,8 @@ import type { TrainResult } from '../model/train.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { command, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
+import { trainTable } from './train-table.ts'
+import type { TrainTableOptions } from './train-table.ts'
 import { modelRequest, withTrainer } from './training.ts'
 
 interface TrainCommandOptions extends CommonOptions {
@@ -15,9 +17,18 @@ export function trainCommand(): Command {
   return command('train', 'replays the journal, trains, evaluates and makes the version live', true)
     .argument('<model>', 'a model of the profile file, such as purchase')
     .option('--seed <n>', 'seed of everything random', '1')
-    .option('--learner <name>', 'only this learner: logistic or network')
+    .option('--learner <name>', 'only this learner (default: the search chooses)')
     .option('--candidate', 'save the version without making it live')
-    .action(train)
+    .option('--table <csv>', 'train on a plain table instead of the journal; gzip is read too')
+    .option('--label <column>', 'the column of the table to predict')
+    .option('--task <task>', 'of a table: binary, multiclass, regression or count (default: by label)')
+    .option('--ignore <columns>', 'columns of the table to leave out, separated by commas')
+    .option('--trials <n>', 'of a table: settings tried for the best learner')
+    .action((name: string, options: TrainCommandOptions & TrainTableOptions) =>
+      options.table === undefined && options.label === undefined
+        ? train(name, options)
+        : trainTable(name, options),
+    )
 }
 
 async function train(name: string, options: TrainCommandOptions): Promise<void> {

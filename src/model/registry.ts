@@ -10,6 +10,7 @@ import type { DenseModel } from './network.ts'
 const MANIFEST = 'manifest.json'
 const WEIGHTS = 'weights.bin'
 const LIVE = 'live.json'
+const NO_MANIFEST = 'is not a model manifest'
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/
 
 /** What is known about a model version; beside its weights, as JSON. */
@@ -49,6 +50,13 @@ interface SplitRange {
   readonly validationRows: number
   readonly holdoutRows: number
   readonly holdoutFrom: number
+}
+
+/** What the registry itself says of a version, whatever kind it is. */
+export interface VersionFacts {
+  readonly version: number
+  readonly createdAt: string
+  readonly weights: { readonly bytes: number; readonly crc32: number }
 }
 
 export type NewVersion = Omit<
@@ -113,30 +121,47 @@ export class ModelRegistry {
   }
 
   /** @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT */
-  async show(name: string, version: number): Promise<ModelManifest> {
-    return readManifest(this.directoryOf(name, version))
+  async show(name: string, version: number): Promise<VersionFacts> {
+    return (await readVersionFiles(this.directoryOf(name, version))).manifest
   }
 
   /** Saves a new version and returns its manifest; it is not live yet. */
-  async save(version: NewVersion, model: DenseModel): Promise<ModelManifest> {
-    const parent = join(this.directory, checkName(version.model))
-    await mkdir(parent, { recursive: true })
+  save(version: NewVersion, model: DenseModel): Promise<ModelManifest> {
     const weights = encodeModel(model)
+    return this.saveFiles(version.model, weights, (made) => ({
+      format: 1,
+      ...version,
+      ...made,
+      shape: describeModel(model),
+    }))
+  }
+
+  /**
+   * Saves a manifest, weights and perhaps other files as a new version.
+   * @throws LimnError ERR_MODEL_SAVE, ERR_MODEL_NAME
+   */
+  async saveFiles<Manifest extends object>(
+    name: string,
+    weights: Uint8Array,
+    manifestOf: (made: VersionFacts) => Manifest,
+    others: Readonly<Record<string, (manifest: Manifest) => string>> = {},
+  ): Promise<Manifest> {
+    const parent = join(this.directory, checkName(name))
     const draft = join(parent, `.draft-${randomUUID()}`)
     try {
-      await mkdir(draft)
+      await mkdir(draft, { recursive: true })
       await writeDurably(join(draft, WEIGHTS), weights)
       for (;;) {
-        const number = Math.max(0, ...(await this.versions(version.model))) + 1
-        const manifest: ModelManifest = {
-          format: 1,
-          ...version,
+        const number = Math.max(0, ...(await this.versions(name))) + 1
+        const manifest = manifestOf({
           version: number,
           createdAt: new Date().toISOString(),
-          shape: describeModel(model),
           weights: { bytes: weights.length, crc32: crc32(weights) },
-        }
+        })
         await writeDurably(join(draft, MANIFEST), JSON.stringify(manifest, null, 2))
+        for (const [file, textOf] of Object.entries(others)) {
+          await writeDurably(join(draft, file), textOf(manifest))
+        }
         if (await renameIfFree(draft, join(parent, String(number)))) return manifest
       }
     } catch (error) {
@@ -144,7 +169,7 @@ export class ModelRegistry {
       if (error instanceof LimnError) throw error
       throw new LimnError(
         'ERR_MODEL_SAVE',
-        `model ${version.model} was not saved: ${reason(error)}`,
+        `model ${name} was not saved: ${reason(error)}`,
         {
           cause: error,
           retryable: true,
@@ -155,7 +180,7 @@ export class ModelRegistry {
 
   /** Makes a version live, after reading it whole. */
   async promote(name: string, version: number): Promise<void> {
-    await readModelVersion(this.directoryOf(name, version))
+    await readVersionFiles(this.directoryOf(name, version))
     const state = await this.state(name)
     if (state.live === version) return
     const previous = state.live === null ? state.previous : [...state.previous, state.live]
@@ -169,7 +194,7 @@ export class ModelRegistry {
     if (version === undefined) {
       throw new LimnError('ERR_MODEL_NO_PREVIOUS', `model ${name} has no version to go back to`)
     }
-    await readModelVersion(this.directoryOf(name, version))
+    await readVersionFiles(this.directoryOf(name, version))
     await this.writeState(name, { live: version, previous: previous.slice(0, -1) })
     return version
   }
@@ -180,7 +205,7 @@ export class ModelRegistry {
     if (state.live === version) {
       throw new LimnError('ERR_MODEL_LIVE', `version ${version} of model ${name} is live`)
     }
-    await readManifest(this.directoryOf(name, version))
+    await readVersionFiles(this.directoryOf(name, version))
     const previous = state.previous.filter((other) => other !== version)
     if (previous.length < state.previous.length) {
       await this.writeState(name, { live: state.live, previous })
@@ -216,29 +241,52 @@ export class ModelRegistry {
 export async function readModelVersion(
   directory: string,
 ): Promise<{ manifest: ModelManifest; model: DenseModel }> {
+  const { bytes } = await readVersionFiles(directory)
   const manifest = await readManifest(directory)
-  const path = join(directory, WEIGHTS)
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw corrupt(path, 'cannot be read', error)
-  })
-  if (bytes.length !== manifest.weights.bytes || crc32(bytes) !== manifest.weights.crc32) {
-    throw corrupt(path, 'does not match the checksum in its manifest')
-  }
   try {
     return { manifest, model: decodeModel(manifest.shape, bytes) }
   } catch (error) {
-    throw corrupt(path, reason(error), error)
+    throw corrupt(join(directory, WEIGHTS), reason(error), error)
   }
 }
 
-async function readManifest(directory: string): Promise<ModelManifest> {
+/**
+ * Reads a version's manifest, whatever kind it is, and its weights, which are checked.
+ * @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT
+ */
+export async function readVersionFiles(
+  directory: string,
+): Promise<{ manifest: VersionFacts; bytes: Uint8Array }> {
+  const manifest = (await readManifestText(directory)) as VersionFacts
+  const path = join(directory, WEIGHTS)
+  const weights = manifest.weights as Partial<VersionFacts['weights']> | undefined
+  if (typeof weights?.crc32 !== 'number') throw corrupt(join(directory, MANIFEST), NO_MANIFEST)
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw corrupt(path, 'cannot be read', error)
+  })
+  if (bytes.length !== weights.bytes || crc32(bytes) !== weights.crc32) {
+    throw corrupt(path, 'does not match the checksum in its manifest')
+  }
+  return { manifest, bytes }
+}
+
+async function readManifestText(directory: string): Promise<unknown> {
   const path = join(directory, MANIFEST)
   const text = await readOptional(path)
   if (text === null) {
     throw new LimnError('ERR_MODEL_UNKNOWN', `there is no model version at ${directory}`)
   }
   try {
-    const manifest = JSON.parse(text) as ModelManifest
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    throw corrupt(path, NO_MANIFEST, error)
+  }
+}
+
+async function readManifest(directory: string): Promise<ModelManifest> {
+  const path = join(directory, MANIFEST)
+  const manifest = (await readManifestText(directory)) as ModelManifest
+  try {
     const complete =
       manifest.format === 1 &&
       Array.isArray(manifest.featureNames) &&
@@ -249,7 +297,7 @@ async function readManifest(directory: string): Promise<ModelManifest> {
     if (!complete) throw new Error('a field is missing')
     return manifest
   } catch (error) {
-    throw corrupt(path, 'is not a model manifest', error)
+    throw corrupt(path, NO_MANIFEST, error)
   }
 }
 

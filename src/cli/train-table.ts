@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import { EVALUATED_TASKS, type EvaluatedTask } from '../model/evaluation/outcome.ts'
+import { ModelRegistry } from '../model/registry.ts'
+import { loadTableModel, type TableManifest } from '../model/training/table-model.ts'
+import {
+  evaluateOnTable,
+  trainOnTable,
+  type TableTrainingResult,
+} from '../model/training/table-training.ts'
+import { lossName } from '../model/training/loss.ts'
+import { LimnError } from '../protocol/errors.ts'
+import { loadSettings, note, print, printJson } from './context.ts'
+import type { CommonOptions } from './context.ts'
+import { Progress } from './progress.ts'
+
+export interface TableOptions extends CommonOptions {
+  readonly table?: string
+  readonly label?: string
+}
+
+export interface TrainTableOptions extends TableOptions {
+  readonly seed: string
+  readonly learner?: string
+  readonly task?: string
+  readonly ignore?: string
+  readonly trials?: string
+  readonly candidate?: boolean
+}
+
+const REPORT = 'report.html'
+
+/** `limn train <name> --table <csv> --label <column>` */
+export async function trainTable(name: string, options: TrainTableOptions): Promise<void> {
+  const { file, label } = tableOf(options)
+  const registry = registryOf(options)
+  const progress = new Progress('search', 'fits')
+  const abort = new AbortController()
+  const interrupt = (): void => {
+    note('interrupted: the best so far is kept; once more to stop at once')
+    abort.abort()
+  }
+  process.once('SIGINT', interrupt)
+  try {
+    const result = await trainOnTable(registry, {
+      name,
+      file,
+      label,
+      task: taskOf(options.task),
+      learners: options.learner === undefined ? [] : [options.learner],
+      ignore: options.ignore === undefined ? [] : options.ignore.split(','),
+      seed: Number(options.seed),
+      trials: options.trials === undefined ? undefined : Number(options.trials),
+      signal: abort.signal,
+      progress: ({ done, total, learner, best }) =>
+        progress.update(done, total, `${learner}${best === null ? '' : `, best loss ${best.toFixed(4)}`}`),
+    })
+    if (options.candidate !== true) await registry.promote(name, result.manifest.version)
+    reportTraining(result, registry, options)
+  } finally {
+    process.removeListener('SIGINT', interrupt)
+  }
+}
+
+/** `limn evaluate <name> [version] --table <csv> --label <column>` */
+export async function evaluateTable(
+  name: string,
+  given: string | undefined,
+  options: TableOptions,
+): Promise<void> {
+  const { file, label } = tableOf(options)
+  const registry = registryOf(options)
+  const version = given === undefined ? await registry.liveVersion(name) : Number(given)
+  if (version === null || !Number.isInteger(version)) {
+    throw new LimnError('ERR_MODEL_UNKNOWN', `${name} has no live version; name one`)
+  }
+  const model = await loadTableModel(registry.directoryOf(name, version))
+  const { table, evaluation } = await evaluateOnTable(model, { file, label, seed: 1 })
+  const { learner } = model.manifest
+  model.dispose()
+  const rows = table.count
+  const shown = { model: name, version, learner, rows, unlabelled: table.unlabelled }
+  if (options.json === true) {
+    const { metrics, intervals } = evaluation
+    return printJson({ ...shown, unknownLabels: table.unknownLabels, misfits: table.misfits, metrics, intervals })
+  }
+  print(`${name} version ${version} (${learner}) on ${rows} rows`)
+  print(numbersText(evaluation.metrics))
+}
+
+function tableOf({ table, label }: TableOptions): { file: string; label: string } {
+  if (table !== undefined && label !== undefined) return { file: table, label }
+  throw new LimnError('ERR_TABLE_LABEL', '--table and --label go together: a CSV file, and the column to predict')
+}
+
+function taskOf(task: string | undefined): EvaluatedTask | null {
+  if (task === undefined) return null
+  const known = EVALUATED_TASKS.find((one) => one === task)
+  if (known !== undefined) return known
+  throw new LimnError('ERR_LEARNER_TASK', `no task "${task}"; there are: ${EVALUATED_TASKS.join(', ')}`)
+}
+
+function registryOf(options: CommonOptions): ModelRegistry {
+  return new ModelRegistry(loadSettings(options).config.models.dir)
+}
+
+function reportTraining(
+  { manifest, evaluation }: TableTrainingResult,
+  registry: ModelRegistry,
+  options: TrainTableOptions,
+): void {
+  const { model, version, learner, parameters, data, threshold, tried, schema } = manifest
+  const report = join(registry.directoryOf(model, version), REPORT)
+  if (options.json === true) {
+    const { metrics, intervals } = evaluation
+    const { rows, unlabelled } = data
+    const ignored = schema.ignored
+    return printJson({ model, version, learner, parameters, rows, unlabelled, ignored, threshold, metrics, intervals, tried, report })
+  }
+  print(`${model} version ${version}: ${learner} of ${tried.length} tried (${lossName(manifest.task)})`)
+  for (const one of bestOfEach(tried)) {
+    print(`  ${one.learner.padEnd(16)} ${one.loss.toFixed(4)}  ${one.seconds.toFixed(1)} s`)
+  }
+  print(`rows ${data.rows}; each was predicted by a model that was not fitted on it`)
+  for (const { name, reason } of schema.ignored) print(`left out: ${name} (${reason})`)
+  print(numbersText(evaluation.metrics))
+  print(`report: ${report}`)
+}
+
+function bestOfEach(tried: TableManifest['tried']): TableManifest['tried'] {
+  return tried.filter((one, i) => tried.findIndex((other) => other.learner === one.learner) === i)
+}
+
+function numbersText(metrics: Readonly<Record<string, unknown>>): string {
+  return Object.entries(metrics)
+    .flatMap(([name, value]) => (typeof value === 'number' ? [`${name} ${value.toFixed(4)}`] : []))
+    .join('  ')
+}
