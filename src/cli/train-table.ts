@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Evaluation } from '../model/evaluation/evaluate.ts'
 import { EVALUATED_TASKS, type EvaluatedTask } from '../model/evaluation/outcome.ts'
 import { ModelRegistry } from '../model/registry.ts'
 import { loadTableModel, type TableManifest } from '../model/training/table-model.ts'
@@ -27,7 +28,7 @@ export interface TrainTableOptions extends TableOptions {
   readonly candidate?: boolean
 }
 
-const REPORT = 'report.html'
+const REPORT = 'evaluation.json'
 
 /** `limn train <name> --table <csv> --label <column>` */
 export async function trainTable(name: string, options: TrainTableOptions): Promise<void> {
@@ -52,7 +53,11 @@ export async function trainTable(name: string, options: TrainTableOptions): Prom
       trials: options.trials === undefined ? undefined : Number(options.trials),
       signal: abort.signal,
       progress: ({ done, total, learner, best }) =>
-        progress.update(done, total, `${learner}${best === null ? '' : `, best loss ${best.toFixed(4)}`}`),
+        progress.update(
+          done,
+          total,
+          `${learner}${best === null ? '' : `, best loss ${best.toFixed(4)}`}`,
+        ),
     })
     if (options.candidate !== true) await registry.promote(name, result.manifest.version)
     reportTraining(result, registry, options)
@@ -80,8 +85,8 @@ export async function evaluateTable(
   const rows = table.count
   const shown = { model: name, version, learner, rows, unlabelled: table.unlabelled }
   if (options.json === true) {
-    const { metrics, intervals } = evaluation
-    return printJson({ ...shown, unknownLabels: table.unknownLabels, misfits: table.misfits, metrics, intervals })
+    const { unknownLabels, misfits } = table
+    return printJson({ ...shown, unknownLabels, misfits, ...numbersOf(evaluation) })
   }
   print(`${name} version ${version} (${learner}) on ${rows} rows`)
   print(numbersText(evaluation.metrics))
@@ -89,14 +94,20 @@ export async function evaluateTable(
 
 function tableOf({ table, label }: TableOptions): { file: string; label: string } {
   if (table !== undefined && label !== undefined) return { file: table, label }
-  throw new LimnError('ERR_TABLE_LABEL', '--table and --label go together: a CSV file, and the column to predict')
+  throw new LimnError(
+    'ERR_TABLE_LABEL',
+    '--table and --label go together: a CSV file, and the column to predict',
+  )
 }
 
 function taskOf(task: string | undefined): EvaluatedTask | null {
   if (task === undefined) return null
   const known = EVALUATED_TASKS.find((one) => one === task)
   if (known !== undefined) return known
-  throw new LimnError('ERR_LEARNER_TASK', `no task "${task}"; there are: ${EVALUATED_TASKS.join(', ')}`)
+  throw new LimnError(
+    'ERR_LEARNER_TASK',
+    `no task "${task}"; there are: ${EVALUATED_TASKS.join(', ')}`,
+  )
 }
 
 function registryOf(options: CommonOptions): ModelRegistry {
@@ -111,27 +122,54 @@ function reportTraining(
   const { model, version, learner, parameters, data, threshold, tried, schema } = manifest
   const report = join(registry.directoryOf(model, version), REPORT)
   if (options.json === true) {
-    const { metrics, intervals } = evaluation
     const { rows, unlabelled } = data
-    const ignored = schema.ignored
-    return printJson({ model, version, learner, parameters, rows, unlabelled, ignored, threshold, metrics, intervals, tried, report })
+    const shown = {
+      model,
+      version,
+      learner,
+      parameters,
+      rows,
+      unlabelled,
+      threshold,
+      tried,
+      report,
+    }
+    return printJson({ ...shown, ignored: schema.ignored, ...numbersOf(evaluation) })
   }
-  print(`${model} version ${version}: ${learner} of ${tried.length} tried (${lossName(manifest.task)})`)
+  print(
+    `${model} version ${version}: ${learner} of ${tried.length} tried (${lossName(manifest.task)})`,
+  )
   for (const one of bestOfEach(tried)) {
-    print(`  ${one.learner.padEnd(16)} ${one.loss.toFixed(4)}  ${one.seconds.toFixed(1)} s`)
+    const part = one.folds < tried[0].folds ? `, given up after ${one.folds} folds` : ''
+    print(`  ${one.learner.padEnd(16)} ${one.loss.toFixed(4)}  ${one.seconds.toFixed(1)} s${part}`)
   }
   print(`rows ${data.rows}; each was predicted by a model that was not fitted on it`)
   for (const { name, reason } of schema.ignored) print(`left out: ${name} (${reason})`)
   print(numbersText(evaluation.metrics))
-  print(`report: ${report}`)
+  print(`evaluation: ${report}`)
 }
 
 function bestOfEach(tried: TableManifest['tried']): TableManifest['tried'] {
   return tried.filter((one, i) => tried.findIndex((other) => other.learner === one.learner) === i)
 }
 
-function numbersText(metrics: Readonly<Record<string, unknown>>): string {
+/** Metrics as plain numbers, their intervals and the baselines beside. */
+function numbersOf({ metrics, baselines, confidence }: Evaluation): Record<string, unknown> {
+  const values = (of: Evaluation['metrics']): Record<string, number | null> =>
+    Object.fromEntries(Object.entries(of).map(([name, { value }]) => [name, value]))
+  const intervals = Object.entries(metrics).map(([name, { low, high }]) => [name, [low, high]])
+  return {
+    metrics: values(metrics),
+    confidence,
+    intervals: Object.fromEntries(intervals) as Record<string, unknown>,
+    baselines: baselines.map(({ name, description, metrics: of }) => {
+      return { name, description, metrics: values(of) }
+    }),
+  }
+}
+
+function numbersText(metrics: Evaluation['metrics']): string {
   return Object.entries(metrics)
-    .flatMap(([name, value]) => (typeof value === 'number' ? [`${name} ${value.toFixed(4)}`] : []))
+    .flatMap(([name, { value }]) => (value === null ? [] : [`${name} ${value.toFixed(4)}`]))
     .join('  ')
 }

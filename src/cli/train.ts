@@ -21,7 +21,10 @@ export function trainCommand(): Command {
     .option('--candidate', 'save the version without making it live')
     .option('--table <csv>', 'train on a plain table instead of the journal; gzip is read too')
     .option('--label <column>', 'the column of the table to predict')
-    .option('--task <task>', 'of a table: binary, multiclass, regression or count (default: by label)')
+    .option(
+      '--task <task>',
+      'of a table: binary, multiclass, regression or count (default: by label)',
+    )
     .option('--ignore <columns>', 'columns of the table to leave out, separated by commas')
     .option('--trials <n>', 'of a table: settings tried for the best learner')
     .action((name: string, options: TrainCommandOptions & TrainTableOptions) =>

@@ -167,14 +167,10 @@ export class ModelRegistry {
     } catch (error) {
       await rm(draft, { recursive: true, force: true })
       if (error instanceof LimnError) throw error
-      throw new LimnError(
-        'ERR_MODEL_SAVE',
-        `model ${name} was not saved: ${reason(error)}`,
-        {
-          cause: error,
-          retryable: true,
-        },
-      )
+      throw new LimnError('ERR_MODEL_SAVE', `model ${name} was not saved: ${reason(error)}`, {
+        cause: error,
+        retryable: true,
+      })
     }
   }
 

@@ -149,7 +149,10 @@ class Boosting {
       gainMin: parameters.gainMin,
       inputsPerSplit: Infinity,
     })
-    this.scores = Float64Array.from({ length: count * base.length }, (_, i) => base[i % base.length])
+    this.scores = Float64Array.from(
+      { length: count * base.length },
+      (_, i) => base[i % base.length],
+    )
     this.drawn = new Uint8Array(count)
   }
 

@@ -43,20 +43,21 @@ const FOLDS_BEFORE_GIVING_UP = 2
 
 /**
  * Cross-validates every learner with its defaults, then random settings of the best one, drawn from
- * its parameters' grids (Bergstra & Bengio 2012). Candidates in order of their loss, the best first.
- * Every fold's preparation is fitted on that fold's training rows alone.
+ * its parameters' grids (Bergstra & Bengio 2012). Candidates in order of their loss, the best first;
+ * behind them those that were given up before their last fold. Every fold's preparation is fitted on
+ * that fold's training rows alone.
  */
 export async function searchModels(table: DataTable, request: SearchRequest): Promise<Candidate[]> {
   const search = new Search(table, request)
   for (const learner of request.learners) await search.run(learner, {})
-  const [best] = search.found()
+  const [best] = search.whole()
   if (best !== undefined) {
     const random = new Random(request.seed)
     for (let trial = 0; trial < request.trials; trial++) {
       await search.run(best.learner, drawParameters(best.learner, random))
     }
   }
-  return search.found()
+  return [...search.whole(), ...search.givenUp()]
 }
 
 class Search {
@@ -76,9 +77,13 @@ class Search {
     this.total = (request.learners.length + request.trials) * folds
   }
 
-  found(): Candidate[] {
+  whole(): Candidate[] {
     const whole = this.candidates.filter(({ folds }) => folds === this.request.folds)
     return whole.sort((a, b) => a.loss - b.loss)
+  }
+
+  givenUp(): Candidate[] {
+    return this.candidates.filter(({ folds }) => folds < this.request.folds)
   }
 
   async run(learner: Learner, parameters: Parameters): Promise<void> {
@@ -111,7 +116,15 @@ class Search {
     this.total -= folds - losses.length
     const seconds = (performance.now() - started) / 1000
     const loss = mean(losses)
-    this.candidates.push({ learner, parameters, loss, folds: losses.length, seconds, predictions, outputs })
+    this.candidates.push({
+      learner,
+      parameters,
+      loss,
+      folds: losses.length,
+      seconds,
+      predictions,
+      outputs,
+    })
     this.report(learner)
   }
 
@@ -133,7 +146,7 @@ class Search {
 
   /** Whether the mean loss is above the best one's by more than two standard errors of its folds. */
   private isHopeless(losses: readonly number[]): boolean {
-    const [best] = this.found()
+    const [best] = this.whole()
     if (best === undefined || losses.length < FOLDS_BEFORE_GIVING_UP) return false
     if (losses.length === this.request.folds) return false
     const centre = mean(losses)
@@ -142,7 +155,7 @@ class Search {
   }
 
   private report(learner: Learner): void {
-    const best = this.found()[0]?.loss ?? null
+    const best = this.whole()[0]?.loss ?? null
     this.request.progress?.({ done: this.done, total: this.total, learner: learner.name, best })
   }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { LimnError } from '../../protocol/errors.ts'
-import { Calibration, type SavedCalibration } from '../calibration.ts'
+import { calibrate, loadCalibration, type Calibration } from '../calibration.ts'
+import type { Evaluation } from '../evaluation/evaluate.ts'
 import type { Parameters, Task } from '../learners/learner.ts'
 import { loadLearner } from '../learners/registry.ts'
 import { readVersionFiles, type ModelRegistry, type VersionFacts } from '../registry.ts'
@@ -21,9 +22,10 @@ export interface TableManifest extends VersionFacts {
   readonly seed: number
   /** A probability of at least it counts as the second class; null where there is none to choose. */
   readonly threshold: number | null
-  readonly calibration: SavedCalibration
+  /** Null where the outputs are no probabilities. */
+  readonly calibration: Calibration | null
   /** On rows that the model at hand was not fitted on: each fold by the model of the others. */
-  readonly metrics: Readonly<Record<string, unknown>>
+  readonly metrics: Evaluation['metrics']
   readonly tried: readonly TriedCandidate[]
   readonly importance: readonly { readonly name: string; readonly share: number }[]
   readonly preparation: SavedPart
@@ -33,7 +35,9 @@ export interface TableManifest extends VersionFacts {
 export interface TriedCandidate {
   readonly learner: string
   readonly parameters: Parameters
+  /** Mean over the folds that were run; fewer than all where it was given up. */
   readonly loss: number
+  readonly folds: number
   readonly seconds: number
 }
 
@@ -44,7 +48,7 @@ interface SavedPart {
 
 export type NewTableVersion = Omit<
   TableManifest,
-  keyof VersionFacts | 'format' | 'kind' | 'preparation' | 'predictor' | 'calibration'
+  keyof VersionFacts | 'format' | 'kind' | 'preparation' | 'predictor'
 >
 
 /** A version that was trained on a table, in memory. */
@@ -52,12 +56,12 @@ export class TableModel {
   readonly manifest: TableManifest
   readonly outputs: number
   private readonly pipeline: Pipeline
-  private readonly calibration: Calibration
+  private readonly calibration: Calibration | null
 
-  constructor(manifest: TableManifest, pipeline: Pipeline, calibration: Calibration) {
+  constructor(manifest: TableManifest, pipeline: Pipeline) {
     this.manifest = manifest
     this.pipeline = pipeline
-    this.calibration = calibration
+    this.calibration = manifest.calibration
     this.outputs = pipeline.outputs
   }
 
@@ -65,7 +69,7 @@ export class TableModel {
   predict(rows: Float32Array, count: number): Float32Array {
     const out = new Float32Array(count * this.outputs)
     this.pipeline.predict(rows, count, out)
-    this.calibration.apply(out, count)
+    if (this.calibration !== null) calibrate(this.calibration, out, count)
     return out
   }
 
@@ -78,7 +82,7 @@ export class TableModel {
 export async function saveTableModel(
   registry: ModelRegistry,
   version: NewTableVersion,
-  { pipeline, calibration }: { pipeline: Pipeline; calibration: Calibration },
+  pipeline: Pipeline,
   reports: Readonly<Record<string, (manifest: TableManifest) => string>>,
 ): Promise<TableManifest> {
   const { preparation, predictor } = pipeline.save()
@@ -90,7 +94,6 @@ export async function saveTableModel(
     kind: 'table',
     ...version,
     ...made,
-    calibration: calibration.save(),
     preparation: { description: preparation.description, bytes: preparation.bytes.length },
     predictor: { description: predictor.description, bytes: predictor.bytes.length },
   })
@@ -115,5 +118,6 @@ export async function loadTableModel(directory: string): Promise<TableModel> {
     preparation: { ...preparation, bytes: files.bytes.slice(0, preparation.bytes) },
     predictor: { ...predictor, bytes: files.bytes.slice(preparation.bytes) },
   })
-  return new TableModel(manifest, pipeline, Calibration.load(manifest.calibration))
+  if (manifest.calibration !== null) loadCalibration(manifest.calibration)
+  return new TableModel(manifest, pipeline)
 }

@@ -1,24 +1,24 @@
 import { basename } from 'node:path'
 import { LimnError } from '../../protocol/errors.ts'
-import { fitCalibration, type Calibration } from '../calibration.ts'
+import { calibrate, chooseCalibration, fitCalibration, type Calibration } from '../calibration.ts'
 import { evaluate, type Evaluation } from '../evaluation/evaluate.ts'
 import { bestF1 } from '../evaluation/threshold.ts'
 import type { EvaluatedTask, Outcome } from '../evaluation/outcome.ts'
 import { findLeaks, refuseLeaks } from '../leaks.ts'
-import type { Task } from '../learners/learner.ts'
 import { loadLearner } from '../learners/registry.ts'
 import type { ModelRegistry } from '../registry.ts'
-import { renderReport } from '../report/render.ts'
 import { readTable, readTableAs, type DataTable } from '../table/read-table.ts'
+import { crossBaselines } from './cross-baselines.ts'
+import { assignFolds, rowsOfFold } from './folds.ts'
 import { fitPipeline } from './pipeline.ts'
 import { searchModels, type Candidate, type SearchProgress } from './search.ts'
 import { saveTableModel, type TableManifest, type TableModel } from './table-model.ts'
 
 /** Tried by cross-validation where no learner is named. */
-const DEFAULT_LEARNERS: Readonly<Partial<Record<Task, readonly string[]>>> = {
-  binary: ['logistic', 'random_forest', 'boosted_trees', 'network'],
-  multiclass: ['logistic', 'random_forest', 'boosted_trees', 'network'],
-  regression: ['linear', 'random_forest', 'boosted_trees', 'network'],
+const DEFAULT_LEARNERS: Readonly<Record<EvaluatedTask, readonly string[]>> = {
+  binary: ['logistic', 'boosted_trees', 'network'],
+  multiclass: ['logistic', 'boosted_trees', 'network'],
+  regression: ['linear', 'boosted_trees', 'network'],
   count: ['linear', 'boosted_trees', 'network'],
 }
 const FOLDS = 5
@@ -63,7 +63,7 @@ export async function trainOnTable(
   })
   const learned = taskOf(table)
   refuseLeaks(findLeaks({ ...table, width: table.columns.length, task: learned }))
-  const names = request.learners.length > 0 ? request.learners : (DEFAULT_LEARNERS[learned] ?? [])
+  const names = request.learners.length > 0 ? request.learners : DEFAULT_LEARNERS[learned]
   const learners = await Promise.all(names.map(loadLearner))
   const folds = Math.min(request.folds ?? FOLDS, table.count)
   const tried = await searchModels(table, {
@@ -75,21 +75,19 @@ export async function trainOnTable(
     progress: request.progress,
   })
   const [best] = tried
-  if (best === undefined) {
-    throw new LimnError('ERR_TRAINING_INTERRUPTED', 'interrupted before the first learner was tried')
+  if (best === undefined || best.folds < folds) {
+    throw new LimnError(
+      'ERR_TRAINING_INTERRUPTED',
+      'interrupted before the first learner was tried',
+    )
   }
-  const calibration = fitCalibration(outcomeOf(table, best.predictions, 0.5), { seed })
-  const predictions = best.predictions.slice()
-  calibration.apply(predictions, table.count)
+  const calibration = calibrationOf(table, best.predictions, seed)
+  const predictions = crossCalibrated(table, best.predictions, calibration, { folds, seed })
   const threshold = thresholdOf(table, predictions)
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row)
   const { parameters, learner } = best
   const pipeline = await fitPipeline(learner, table, rows, { parameters, seed })
-  const evaluation = evaluate(outcomeOf(table, predictions, threshold ?? 0.5), {
-    raw: { rows: table.rows, width: table.columns.length, columns: table.columns },
-    importance: pipeline.importance(),
-    seed,
-  })
+  const evaluation = evaluateRows(table, predictions, { threshold, seed, folds })
   const version = {
     model: request.name,
     learner: learner.name,
@@ -99,13 +97,13 @@ export async function trainOnTable(
     data: { file: basename(file), rows: table.count, unlabelled: table.unlabelled },
     seed,
     threshold,
+    calibration,
     metrics: evaluation.metrics,
     tried: tried.map(shown),
     importance: pipeline.importance(),
   }
-  const manifest = await saveTableModel(registry, version, { pipeline, calibration }, {
+  const manifest = await saveTableModel(registry, version, pipeline, {
     'evaluation.json': () => JSON.stringify(evaluation, null, 2),
-    'report.html': (made) => renderReport(evaluation, titleOf(made)),
   })
   pipeline.dispose()
   return { manifest, evaluation }
@@ -119,18 +117,14 @@ export async function evaluateOnTable(
   model: TableModel,
   { file, label, seed }: { file: string; label: string; seed: number },
 ): Promise<{ table: DataTable; evaluation: Evaluation }> {
-  const { schema, threshold, importance } = model.manifest
+  const { schema, threshold } = model.manifest
   if (schema.label?.name !== label) {
     const message = `the model predicts "${schema.label?.name}", not "${label}"`
     throw new LimnError('ERR_TABLE_LABEL', message)
   }
   const table = await readTableAs(file, schema, { labels: 'needed' })
   const predictions = model.predict(table.rows, table.count)
-  const evaluation = evaluate(outcomeOf(table, predictions, threshold ?? 0.5), {
-    raw: { rows: table.rows, width: table.columns.length, columns: table.columns },
-    importance,
-    seed,
-  })
+  const evaluation = evaluateRows(table, predictions, { threshold, seed, folds: 0 })
   return { table, evaluation }
 }
 
@@ -152,10 +146,66 @@ function thresholdOf(table: DataTable, scores: Float32Array): number | null {
   return bestF1({ scores, labels: table.labels, weights: null }).threshold
 }
 
-function shown({ learner, parameters, loss, seconds }: Candidate): TableManifest['tried'][number] {
-  return { learner: learner.name, parameters, loss, seconds }
+function shown(candidate: Candidate): TableManifest['tried'][number] {
+  const { learner, parameters, loss, folds, seconds } = candidate
+  return { learner: learner.name, parameters, loss, folds, seconds }
 }
 
-function titleOf({ model, version }: TableManifest): string {
-  return `${model}, version ${version}`
+/** Fitted on what the folds predicted for the rows that they did not see; null for values. */
+function calibrationOf(table: DataTable, outputs: Float32Array, seed: number): Calibration | null {
+  const { labels, classes } = table
+  if (classes === 0) return null
+  return chooseCalibration({ outputs, labels, weights: null, classes }, { seed })
+}
+
+/**
+ * The folds' predictions, each fold corrected by a calibration that was fitted on the others: what is
+ * evaluated must not have helped to correct itself.
+ */
+function crossCalibrated(
+  table: DataTable,
+  predictions: Float32Array,
+  calibration: Calibration | null,
+  { folds, seed }: { folds: number; seed: number },
+): Float32Array {
+  const corrected = predictions.slice()
+  if (calibration === null) return corrected
+  const { labels, classes, count } = table
+  const foldOf = assignFolds(labels, { folds, classes, seed })
+  const width = predictions.length / count
+  const take = (rows: Uint32Array): Float32Array => {
+    const taken = new Float32Array(rows.length * width)
+    rows.forEach((row, i) => {
+      taken.set(predictions.subarray(row * width, (row + 1) * width), i * width)
+    })
+    return taken
+  }
+  for (let fold = 0; fold < folds; fold++) {
+    const others = rowsOfFold(foldOf, fold, 'out')
+    const known = Float32Array.from(others, (row) => labels[row])
+    const held = { outputs: take(others), labels: known, weights: null, classes }
+    const rows = rowsOfFold(foldOf, fold, 'in')
+    const own = take(rows)
+    calibrate(fitCalibration(held, calibration.kind), own, rows.length)
+    rows.forEach((row, i) => {
+      corrected.set(own.subarray(i * width, (i + 1) * width), row * width)
+    })
+  }
+  return corrected
+}
+
+/** With the baselines of the same folds, where there are any. */
+function evaluateRows(
+  table: DataTable,
+  predictions: Float32Array,
+  { threshold, seed, folds }: { threshold: number | null; seed: number; folds: number },
+): Evaluation {
+  const baselines = folds > 1 ? crossBaselines(table, { folds, seed }) : []
+  return evaluate({
+    outcome: outcomeOf(table, predictions, threshold ?? 0.5),
+    classNames: table.schema.label?.classes ?? [],
+    baselines,
+    baselineRows: table.rows,
+    seed,
+  })
 }
