@@ -115,8 +115,11 @@ export async function loadTableModel(directory: string): Promise<TableModel> {
   }
   const learner = await loadLearner(manifest.learner)
   const pipeline = await Pipeline.load(learner, {
-    preparation: { ...preparation, bytes: files.bytes.slice(0, preparation.bytes) },
-    predictor: { ...predictor, bytes: files.bytes.slice(preparation.bytes) },
+    preparation: {
+      ...preparation,
+      bytes: new Uint8Array(files.bytes.subarray(0, preparation.bytes)),
+    },
+    predictor: { ...predictor, bytes: new Uint8Array(files.bytes.subarray(preparation.bytes)) },
   })
   if (manifest.calibration !== null) loadCalibration(manifest.calibration)
   return new TableModel(manifest, pipeline)
