@@ -6,7 +6,8 @@
  * temporary directory. Appends keep 16 commits under way; latency is measured with one at a time.
  * Not measured: folding, and replay from a cold page cache. Budget: 150 MB/s appended.
  */
-import { RecordWriter, createRecordFields } from '../src/event/record.ts'
+import { createRecordFields } from '../src/event/record.ts'
+import { RecordWriter } from '../src/event/record-writer.ts'
 import { ShardStore } from '../src/journal/shard-store.ts'
 import type { Benchmark } from './benchmark.ts'
 import { speed } from './benchmark.ts'

@@ -8,6 +8,7 @@ import type { IngestLimits } from './limits.ts'
 import { describe, takeMessage } from './message.ts'
 import { contextOf, originalOf, outerFault, outerOf, takeJson, unsafeName } from './outer.ts'
 import type { DecodeRequest, Item, Outer } from './outer.ts'
+import { hashKeyInto, shardOfHash } from './hash.ts'
 import {
   KEY_KIND,
   MESSAGE_TYPES,
@@ -15,10 +16,9 @@ import {
   RECORD_KIND,
   STRING_FIELDS,
   createRecordFields,
-  hashKeyInto,
-  shardOfHash,
 } from './record.ts'
-import type { RecordFields, RecordWriter } from './record.ts'
+import type { RecordFields } from './record.ts'
+import type { RecordWriter } from './record-writer.ts'
 import { BodyScan, skipSpace } from './scan.ts'
 
 export interface DecodeSink {

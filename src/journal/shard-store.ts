@@ -1,4 +1,4 @@
-import { RecordCursor } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { blockBytes, decodeBlock, encodeBlock, viewBlock, writtenAtOf } from './block.ts'
 import type { Block } from './block.ts'

@@ -1,4 +1,4 @@
-import { RecordCursor } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import { decodeBlock } from './block.ts'
 import { unseal } from './checkpoint.ts'

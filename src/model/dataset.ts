@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { RECORD_FLAG, RECORD_KIND, RecordCursor } from '../event/record.ts'
+import { RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { LimnError } from '../protocol/errors.ts'
 import type { ModelPlan } from './definition.ts'
 import { Outcomes, personOf } from './outcomes.ts'

@@ -1,4 +1,5 @@
-import type { Hash64, RecordCursor } from '../event/record.ts'
+import type { Hash64 } from '../event/hash.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
 
 /** Records as the journal keeps them. */
 interface RecordBlock {

@@ -1,4 +1,4 @@
-import type { RecordCursor } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
 import type { ModelPlan } from './definition.ts'
 import { GrowingFloats } from './growing.ts'
 import type { Moment } from './outcomes.ts'

@@ -1,4 +1,5 @@
-import { MESSAGE_TYPES, NUMBER_FIELDS, RecordCursor, STRING_FIELDS } from '../event/record.ts'
+import { MESSAGE_TYPES, NUMBER_FIELDS, STRING_FIELDS } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { eventNameOf } from '../event/vocabulary.ts'
 import type { ProfileStore } from './store.ts'
 

@@ -13,16 +13,10 @@ import {
 } from './expression.ts'
 import type { Expression, Resolve, Value } from './expression.ts'
 import type { ProfileStore } from './store.ts'
-import {
-  asNumber,
-  columnOf,
-  compileReader,
-  compileUpdate,
-  ringExpiry,
-  storedTagWeight,
-  storedTopWeight,
-  tagReader,
-} from './trait-programs.ts'
+import { columnOf } from './layout.ts'
+import { ringExpiry } from './rings.ts'
+import { storedTagWeight, storedTopWeight, tagReader } from './tags.ts'
+import { asNumber, compileReader, compileUpdate } from './trait-programs.ts'
 import type { NumberReader, Update } from './trait-programs.ts'
 
 /** What one kind of event does: the updates, and the segments that these may change. */

@@ -1,5 +1,5 @@
 import { MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND, STRING_FIELDS } from '../event/record.ts'
-import type { RecordCursor } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
 import { eventNameOf } from '../event/vocabulary.ts'
 import { SESSION_GAP_MS } from './compile.ts'
 import type { CompiledDefinition } from './compile.ts'

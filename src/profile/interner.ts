@@ -1,5 +1,5 @@
-import { hashBytes } from '../event/record.ts'
-import type { Hash64 } from '../event/record.ts'
+import { hashBytes } from '../event/hash.ts'
+import type { Hash64 } from '../event/hash.ts'
 
 const ENTRIES_MAX = 1 << 20
 const SEED = 11

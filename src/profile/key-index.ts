@@ -1,5 +1,6 @@
-import { hashBytes } from '../event/record.ts'
-import type { Hash64, KeyKind } from '../event/record.ts'
+import { hashBytes } from '../event/hash.ts'
+import type { Hash64 } from '../event/hash.ts'
+import type { KeyKind } from '../event/record.ts'
 
 const ARENA_CHUNK_BYTES = 1 << 20
 const INFO_CHUNK_BITS = 14

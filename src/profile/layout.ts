@@ -69,3 +69,9 @@ export class RowPage {
     this.u8 = new Uint8Array(buffer)
   }
 }
+
+/** A trait's column by its place; one that the trait's kind does not have is a bug. */
+export function columnOf(column: { readonly index: number } | null): number {
+  if (column === null) throw new Error('the trait has no such column')
+  return column.index
+}

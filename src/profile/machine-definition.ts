@@ -1,6 +1,7 @@
 import { LimnError } from '../protocol/errors.ts'
 import type { MachineDefinition } from './definition.ts'
 import { parseExpression } from './expression.ts'
+import { durationMs } from './time.ts'
 
 export const MACHINE_STATES_MAX = 250
 export const MACHINE_CANDIDATES_MAX = 16
@@ -72,21 +73,8 @@ export function normalizeMachine(definition: MachineDefinition): NormalizedMachi
 /** Milliseconds of `30m`, `1h30m`, or of a whole number of ms; null for anything else. */
 export function delayMsOf(text: string): number | null {
   if (/^\d+$/.test(text)) return Number(text)
-  if (!/^(\d+(?:ms|[smhdw]))+$/.test(text)) return null
-  let total = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+)(ms|[smhdw])/g)) {
-    total += Number(amount) * UNIT_MS[unit]
-  }
-  return total
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
+  const duration = durationMs(text)
+  return Number.isNaN(duration) ? null : duration
 }
 
 function normalizeState(definition: MachineDefinition, name: string, fail: Fail): MachineStateNode {

@@ -1,8 +1,9 @@
-import { hashBytes } from '../event/record.ts'
-import type { Hash64, KeyKind } from '../event/record.ts'
+import { hashBytes } from '../event/hash.ts'
+import type { Hash64 } from '../event/hash.ts'
+import type { KeyKind } from '../event/record.ts'
 import type { TraitShape } from './compile.ts'
 import type { ProfileStore, SideData } from './store.ts'
-import { columnOf } from './trait-programs.ts'
+import { columnOf } from './layout.ts'
 
 /**
  * A page of profiles as a checkpoint keeps it, little-endian:

@@ -3,7 +3,7 @@ import { PROFILE_PARTS } from './definition.ts'
 import type { ProfilePart } from './definition.ts'
 import { fragment, fragmentTable } from './json-bytes.ts'
 import type { Fragment, FragmentTable } from './json-bytes.ts'
-import { columnOf } from './trait-programs.ts'
+import { columnOf } from './layout.ts'
 
 /** How a trait's value is found. */
 export const FIELD = { number: 0, text: 1, top: 2 } as const

@@ -6,7 +6,7 @@ import { FIELD, NAME_FORMS, profileForm } from './profile-form.ts'
 import type { FieldList, PartForm, ProfileForm } from './profile-form.ts'
 import { idText } from './store.ts'
 import type { ProfileStore } from './store.ts'
-import { columnOf } from './trait-programs.ts'
+import { columnOf } from './layout.ts'
 import { traitValuesOf } from './trait-values.ts'
 import type { TraitValues } from './trait-values.ts'
 

@@ -1,45 +1,19 @@
-import type { RecordCursor } from '../event/record.ts'
-import { hashBytes } from '../event/record.ts'
-import type { RingGroup, TraitShape } from './compile.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
+import { hashBytes } from '../event/hash.ts'
+import type { TraitShape } from './compile.ts'
 import { invalid } from './compile.ts'
 import type { Context } from './context.ts'
 import { NUMBER_FIELD_INDEX, STRING_FIELD_INDEX } from './context.ts'
 import { compileExpression, compilePredicate, parseExpression } from './expression.ts'
 import type { Resolve, Value } from './expression.ts'
-import type { ProfileStore } from './store.ts'
+import { columnOf } from './layout.ts'
+import { countInRing, ringReader, takeInRing } from './rings.ts'
+import { readTopWeights, takeTop } from './tags.ts'
 
 /** Applies one event to one trait of the context's row. */
 export type Update = () => void
 /** A trait's value now; NaN for none. */
 export type NumberReader = () => number
-
-/** Moves a group's newest bucket up to `now`, emptying the buckets that this passes. */
-export function advanceGroup(context: Context, group: RingGroup): void {
-  const { store, now } = context
-  const { page, o4, o1 } = store
-  const current = Math.floor(now / group.resolutionMs)
-  const head = page.u32[o4 + group.head.index]
-  if (current <= head) return
-  const { buckets, countRings, valueRings } = group
-  const steps = Math.min(current - head, buckets)
-  for (let s = 0; s < steps; s++) {
-    const bucket = (current - s) % buckets
-    const counts = o1 + group.counts.index + bucket * countRings
-    for (let ring = 0; ring < countRings; ring++) store.counts.clear(counts + ring)
-    const values = o4 + group.values.index + bucket * valueRings
-    page.f32.fill(0, values, values + valueRings)
-    for (const ring of group.extremes) page.f32[values + ring] = Number.NaN
-  }
-  page.u32[o4 + group.head.index] = current
-}
-
-/** The cell's bucket for the event's time, or -1 when the window does not reach it any more. */
-function bucketFor(context: Context, group: RingGroup): number {
-  advanceGroup(context, group)
-  const bucket = Math.floor(context.time / group.resolutionMs)
-  const head = context.store.page.u32[context.store.o4 + group.head.index]
-  return bucket > head - group.buckets && bucket <= head ? bucket % group.buckets : -1
-}
 
 /** Compiles what an event does to a trait. `resolve` finds names in `where` and `value`. */
 export function compileUpdate(shape: TraitShape, context: Context, resolve: Resolve): Update {
@@ -64,13 +38,6 @@ function countUpdate(shape: TraitShape, context: Context): Update {
   return () => {
     store.page.u32[store.o4 + at]++
   }
-}
-
-function countInRing(context: Context, group: RingGroup, ring: number): void {
-  const bucket = bucketFor(context, group)
-  if (bucket < 0) return
-  const { counts, o1 } = context.store
-  counts.increment(o1 + group.counts.index + bucket * group.countRings + ring)
 }
 
 function valueUpdate(shape: TraitShape, context: Context, resolve: Resolve): Update {
@@ -152,27 +119,6 @@ function takeNumber(shape: TraitShape, context: Context): (value: number) => voi
   }
 }
 
-function takeInRing(
-  shape: TraitShape,
-  group: RingGroup,
-  context: Context,
-): (value: number) => void {
-  const { store } = context
-  const { op } = shape.definition
-  const { valueRing, countRing } = shape
-  return (value) => {
-    const bucket = bucketFor(context, group)
-    if (bucket < 0) return
-    const cell = store.o4 + group.values.index + bucket * group.valueRings + valueRing
-    const known = store.page.f32[cell]
-    if (op === 'min') store.page.f32[cell] = Number.isNaN(known) ? value : Math.min(known, value)
-    else if (op === 'max')
-      store.page.f32[cell] = Number.isNaN(known) ? value : Math.max(known, value)
-    else store.page.f32[cell] = known + value
-    if (op === 'mean') countInRing(context, group, countRing)
-  }
-}
-
 /** value ← value · 2^(−Δ/halfLife) + amount, kept as of the newest event (exponential decay). */
 function decayUpdate(shape: TraitShape, context: Context, amount: () => number): Update {
   const { store } = context
@@ -200,7 +146,7 @@ function sinceUpdate(shape: TraitShape, context: Context): Update {
   }
 }
 
-type TakeBytes = (bytes: Uint8Array, start: number, end: number) => void
+export type TakeBytes = (bytes: Uint8Array, start: number, end: number) => void
 
 /** Traits over text: from a record's own bytes where the value is a field, else through text. */
 function textUpdate(shape: TraitShape, value: string, context: Context, resolve: Resolve): Update {
@@ -278,108 +224,6 @@ function takeDistinct(shape: TraitShape, context: Context): TakeBytes {
 
 const DISTINCT_SEED = 13
 
-/**
- * Keeps `k` weights, all as of the newest event. A new string takes an empty place, else that of the
- * lightest; so beyond `k` live strings the light ones are approximate.
- */
-function takeTop(shape: TraitShape, context: Context): TakeBytes {
-  const { store } = context
-  const { k, halfLifeMs } = shape
-  const ids = columnOf(shape.a)
-  const weights = columnOf(shape.c)
-  const reference = columnOf(shape.b)
-  return (bytes, start, end) => {
-    const id = store.strings.intern(bytes, start, end)
-    if (id === 0) return
-    const { page, o4, o8 } = store
-    const known = page.f64[o8 + reference]
-    let amount = 1
-    if (context.time >= known) {
-      const factor = 2 ** ((known - context.time) / halfLifeMs)
-      for (let i = 0; i < k; i++) page.f32[o4 + weights + i] *= factor
-      page.f64[o8 + reference] = context.time
-    } else amount = 2 ** ((context.time - known) / halfLifeMs)
-    let lightest = 0
-    for (let i = 0; i < k; i++) {
-      const here = page.u32[o4 + ids + i]
-      if (here === id) return void (page.f32[o4 + weights + i] += amount)
-      if (page.f32[o4 + weights + i] < page.f32[o4 + weights + lightest]) lightest = i
-    }
-    page.u32[o4 + ids + lightest] = id
-    page.f32[o4 + weights + lightest] = amount
-  }
-}
-
-/** A string of a `top` trait with its weight now. */
-export interface Tag {
-  readonly value: string
-  readonly weight: number
-}
-
-/** Heaviest first. */
-export function readTags(shape: TraitShape, context: Context): Tag[] {
-  const { store } = context
-  const ids = columnOf(shape.a)
-  const weights = columnOf(shape.c)
-  const { page, o4, o8 } = store
-  const factor = 2 ** ((page.f64[o8 + columnOf(shape.b)] - context.now) / shape.halfLifeMs)
-  const tags: Tag[] = []
-  for (let i = 0; i < shape.k; i++) {
-    const id = page.u32[o4 + ids + i]
-    if (id !== 0)
-      tags.push({ value: store.strings.text(id), weight: page.f32[o4 + weights + i] * factor })
-  }
-  return tags.sort((a, b) => b.weight - a.weight)
-}
-
-/** Weight of one string now; 0 when it is not among the kept. */
-export function tagReader(shape: TraitShape, text: string, context: Context): NumberReader {
-  const { store } = context
-  const reference = columnOf(shape.b)
-  return () => {
-    const weight = storedTagWeight(shape, text, store)
-    if (weight === 0) return 0
-    return weight * 2 ** ((store.page.f64[store.o8 + reference] - context.now) / shape.halfLifeMs)
-  }
-}
-
-/** Weight of one string as of the trait's newest event; 0 when it is not among the kept. */
-export function storedTagWeight(shape: TraitShape, text: string, store: ProfileStore): number {
-  const { page, o4, strings } = store
-  const ids = o4 + columnOf(shape.a)
-  for (let i = 0; i < shape.k; i++) {
-    const id = page.u32[ids + i]
-    if (id !== 0 && strings.text(id) === text) return page.f32[o4 + columnOf(shape.c) + i]
-  }
-  return 0
-}
-
-/** Weight of the heaviest string as of the trait's newest event; 0 when there is none. */
-export function storedTopWeight(shape: TraitShape, store: ProfileStore): number {
-  const weights = store.o4 + columnOf(shape.c)
-  let first = 0
-  for (let i = 0; i < shape.k; i++) first = Math.max(first, store.page.f32[weights + i])
-  return first
-}
-
-/** Weight of the heaviest string and its share of all; 0 and NaN when there is none. */
-export function readTopWeights(
-  shape: TraitShape,
-  context: Context,
-): { first: number; share: number } {
-  const { page, o4, o8 } = context.store
-  const weights = o4 + columnOf(shape.c)
-  let first = 0
-  let sum = 0
-  for (let i = 0; i < shape.k; i++) {
-    const weight = page.f32[weights + i]
-    sum += weight
-    if (weight > first) first = weight
-  }
-  const factor = 2 ** ((page.f64[o8 + columnOf(shape.b)] - context.now) / shape.halfLifeMs)
-  return { first: first * factor, share: sum > 0 ? first / sum : Number.NaN }
-}
-
 /** Reads a stored numeric trait; ratio and formula are the evaluator's. */
 export function compileReader(shape: TraitShape, context: Context): NumberReader {
   const { store } = context
@@ -410,103 +254,4 @@ export function compileReader(shape: TraitShape, context: Context): NumberReader
     }
   }
   return () => store.page.f64[store.o8 + at]
-}
-
-/** Reads a window: sums, or compares, the buckets that it covers now. */
-function ringReader(shape: TraitShape, group: RingGroup, context: Context): NumberReader {
-  const { op } = shape.definition
-  if (op === 'count') return () => ringCount(shape, group, context)
-  if (op === 'sum') return () => ringSum(shape, group, context)
-  if (op === 'mean') {
-    return () => ringSum(shape, group, context) / ringCount(shape, group, context)
-  }
-  return () => ringExtreme(shape, group, context, op === 'min')
-}
-
-/** The oldest bucket that the window covers now and that has not been overwritten. */
-function oldestBucket(group: RingGroup, head: number, now: number): number {
-  const { buckets, resolutionMs } = group
-  return Math.max(Math.floor(now / resolutionMs), head) - buckets + 1
-}
-
-function ringCount(shape: TraitShape, group: RingGroup, context: Context): number {
-  const { page, counts, o1, o4 } = context.store
-  const { buckets, countRings } = group
-  const head = page.u32[o4 + group.head.index]
-  const base = o1 + group.counts.index + shape.countRing
-  let bucket = oldestBucket(group, head, context.now)
-  let place = bucket % buckets
-  let count = 0
-  for (; bucket <= head; bucket++) {
-    count += counts.get(base + place * countRings)
-    if (++place === buckets) place = 0
-  }
-  return count
-}
-
-function ringSum(shape: TraitShape, group: RingGroup, context: Context): number {
-  const { page, o4 } = context.store
-  const { buckets, valueRings } = group
-  const head = page.u32[o4 + group.head.index]
-  const base = o4 + group.values.index + shape.valueRing
-  let bucket = oldestBucket(group, head, context.now)
-  let place = bucket % buckets
-  let sum = 0
-  for (; bucket <= head; bucket++) {
-    sum += page.f32[base + place * valueRings]
-    if (++place === buckets) place = 0
-  }
-  return sum
-}
-
-function ringExtreme(
-  shape: TraitShape,
-  group: RingGroup,
-  context: Context,
-  least: boolean,
-): number {
-  const { page, o4 } = context.store
-  const { buckets, valueRings } = group
-  const head = page.u32[o4 + group.head.index]
-  const base = o4 + group.values.index + shape.valueRing
-  let extreme = Number.NaN
-  for (let bucket = oldestBucket(group, head, context.now); bucket <= head; bucket++) {
-    const value = page.f32[base + (bucket % buckets) * valueRings]
-    if (Number.isNaN(value)) continue
-    if (Number.isNaN(extreme) || (least ? value < extreme : value > extreme)) extreme = value
-  }
-  return extreme
-}
-
-/** When the oldest bucket that is not empty leaves the window, ms; Infinity for never. */
-export function ringExpiry(
-  shape: TraitShape,
-  group: RingGroup,
-  context: Context,
-  afterMs: number,
-): number {
-  const { page, o1, o4 } = context.store
-  const head = page.u32[o4 + group.head.index]
-  const { buckets, resolutionMs } = group
-  const oldest = Math.max(head - buckets + 1, Math.floor(afterMs / resolutionMs) - buckets + 1)
-  for (let bucket = oldest; bucket <= head; bucket++) {
-    const place = bucket % buckets
-    const { countRing, valueRing } = shape
-    const filled =
-      countRing >= 0
-        ? page.u8[o1 + group.counts.index + place * group.countRings + countRing] > 0
-        : isFilled(page.f32[o4 + group.values.index + place * group.valueRings + valueRing])
-    const expires = (bucket + buckets) * resolutionMs
-    if (filled && expires > afterMs) return expires
-  }
-  return Number.POSITIVE_INFINITY
-}
-
-function isFilled(value: number): boolean {
-  return value !== 0 && !Number.isNaN(value)
-}
-
-export function columnOf(column: { readonly index: number } | null): number {
-  if (column === null) throw new Error('the trait has no such column')
-  return column.index
 }

@@ -3,7 +3,7 @@ import { evaluatorOf } from './evaluator.ts'
 import type { NumberReader } from './trait-programs.ts'
 import type { Context } from './context.ts'
 import type { ProfileStore } from './store.ts'
-import { columnOf } from './trait-programs.ts'
+import { columnOf } from './layout.ts'
 
 /** Traits that one loop reads: where each one's value goes, and its columns. */
 interface Plan {

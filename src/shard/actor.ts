@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { performance } from 'node:perf_hooks'
-import { RecordCursor } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { ShardStore } from '../journal/shard-store.ts'
 import { loadModelVersion } from '../model/loaded-model.ts'
 import { compileDefinition } from '../profile/compile.ts'
@@ -473,6 +473,7 @@ export class ShardActor {
         this.applied++
         this.live.touched(row, cursor)
         if (this.applied % LOOKUP_RECORDS === 0) this.poll()
+        this.timers.saw(cursor.arrivalTime)
       },
     }
   }

@@ -1,6 +1,6 @@
 import { FrameDecoder } from '../event/decoder.ts'
 import type { DecodeSink } from '../event/decoder.ts'
-import { RecordWriter } from '../event/record.ts'
+import { RecordWriter } from '../event/record-writer.ts'
 import type { DeadLetter } from '../journal/dead-letters.ts'
 import type { ErrorValue, IngestReply, IngestRequest, RejectedItem } from '../protocol/shards.ts'
 import { formatPosition } from './key.ts'

@@ -1,4 +1,6 @@
-import { KEY_KIND, RECORD_FLAG, RECORD_KIND, RecordCursor, RecordWriter } from '../event/record.ts'
+import { KEY_KIND, RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
+import { RecordWriter } from '../event/record-writer.ts'
 import type { ImportNote } from '../event/record.ts'
 import type { Batch } from './batch.ts'
 import { formatKey, hashOf, ownerOf, parseKey, sameKey } from './key.ts'

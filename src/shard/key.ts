@@ -1,5 +1,7 @@
-import { KEY_KIND, hashKey, shardOfHash } from '../event/record.ts'
-import type { Hash64, KeyKind } from '../event/record.ts'
+import { hashKey, shardOfHash } from '../event/hash.ts'
+import { KEY_KIND } from '../event/record.ts'
+import type { Hash64 } from '../event/hash.ts'
+import type { KeyKind } from '../event/record.ts'
 
 /** The key of a profile: what kind of id, and the id. */
 export interface ProfileKey {

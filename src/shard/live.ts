@@ -1,6 +1,6 @@
 import { eventNameOf } from '../event/vocabulary.ts'
 import { MESSAGE_TYPES, RECORD_KIND } from '../event/record.ts'
-import type { RecordCursor } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
 import type { Effect } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import { profileText } from '../profile/read.ts'

@@ -1,4 +1,5 @@
-import { MESSAGE_TYPES, RECORD_KIND, RecordCursor } from '../event/record.ts'
+import { MESSAGE_TYPES, RECORD_KIND } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { Fold } from '../profile/fold.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { profileText, writeProfile } from '../profile/read.ts'

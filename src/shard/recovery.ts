@@ -1,4 +1,4 @@
-import { RecordCursor } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { PageCodec } from '../profile/page-codec.ts'

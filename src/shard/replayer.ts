@@ -1,11 +1,11 @@
 import {
   RECORD_FLAG,
   RECORD_KIND,
-  RecordCursor,
   STRING_FIELDS,
   MESSAGE_TYPES,
   KEY_KIND,
 } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import type { ImportNote } from '../event/record.ts'
 import type { Fold } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'

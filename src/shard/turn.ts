@@ -1,4 +1,6 @@
-import { RECORD_KIND, RecordCursor, RecordWriter, createRecordFields } from '../event/record.ts'
+import { RECORD_KIND, createRecordFields } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
+import { RecordWriter } from '../event/record-writer.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { Batch } from './batch.ts'

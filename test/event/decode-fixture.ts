@@ -7,10 +7,10 @@ import {
   MESSAGE_TYPES,
   NUMBER_FIELDS,
   RECORD_FLAG,
-  RecordCursor,
-  RecordWriter,
   STRING_FIELDS,
 } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { RecordWriter } from '../../src/event/record-writer.ts'
 import { eventNameOf } from '../../src/event/vocabulary.ts'
 import type { IngestRoute } from '../../src/protocol/shards.ts'
 

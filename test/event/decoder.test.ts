@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { KEY_KIND, hashKey, shardOfHash } from '../../src/event/record.ts'
+import { hashKey, shardOfHash } from '../../src/event/hash.ts'
+import { KEY_KIND } from '../../src/event/record.ts'
 import { EVENT_NAMES, eventCodeOf, eventNameOf } from '../../src/event/vocabulary.ts'
 import { NOW, codeOf, decode, decodeOne } from './decode-fixture.ts'
 

@@ -1,19 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { hashBytes, hashKey, hashKeyInto, shardOfHash } from '../../src/event/hash.ts'
 import {
   KEY_KIND,
   NUMBER_FIELDS,
   RECORD_FLAG,
   RECORD_KIND,
-  RecordCursor,
-  RecordWriter,
   STRING_FIELDS,
   createRecordFields,
-  hashBytes,
-  hashKey,
-  hashKeyInto,
-  shardOfHash,
 } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { RecordWriter } from '../../src/event/record-writer.ts'
 import type { RecordFields } from '../../src/event/record.ts'
 
 const text = (maxLength: number): fc.Arbitrary<string> =>

@@ -2,7 +2,8 @@
 // As a child process on stdout, as a worker thread by message. Runs on dist.
 import { writeSync } from 'node:fs'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { RecordWriter, createRecordFields } from '../../dist/src/event/record.js'
+import { RecordWriter } from '../../dist/src/event/record-writer.js'
+import { createRecordFields } from '../../dist/src/event/record.js'
 import { ShardStore } from '../../dist/src/journal/shard-store.js'
 
 const path = isMainThread ? process.argv[2] : workerData

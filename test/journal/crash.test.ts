@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { beforeAll, expect, test } from 'vitest'
-import { RecordCursor } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
 import { verifyShard } from '../../src/journal/verify.ts'
 import { openStore, withDirectory } from './records.ts'
 

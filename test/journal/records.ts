@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { RecordCursor, RecordWriter, createRecordFields } from '../../src/event/record.ts'
+import { createRecordFields } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { RecordWriter } from '../../src/event/record-writer.ts'
 import { ShardStore } from '../../src/journal/shard-store.ts'
 
 export const OPTIONS = { shard: 1, shardCount: 2, deadLettersMax: 10 } as const

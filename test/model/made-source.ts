@@ -1,12 +1,12 @@
+import { hashKey } from '../../src/event/hash.ts'
 import {
   createRecordFields,
-  hashKey,
   KEY_KIND,
   RECORD_FLAG,
   RECORD_KIND,
-  RecordWriter,
   type KeyKind,
 } from '../../src/event/record.ts'
+import { RecordWriter } from '../../src/event/record-writer.ts'
 import type { ReplaySource } from '../../src/model/replay-source.ts'
 
 export interface MadeEvent {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RecordCursor } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
 import { compileDefinition } from '../../src/profile/compile.ts'
 import { evaluatorOf } from '../../src/profile/evaluator.ts'
 import { Fold } from '../../src/profile/fold.ts'

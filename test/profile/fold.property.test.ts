@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { KEY_KIND, RecordCursor } from '../../src/event/record.ts'
+import { KEY_KIND } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
 import { compileDefinition } from '../../src/profile/compile.ts'
 import type { ProfileDefinition, TraitDefinition } from '../../src/profile/definition.ts'
 import { featureNames, writeFeatures } from '../../src/profile/feature-vector.ts'

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { KEY_KIND, RecordCursor } from '../../src/event/record.ts'
+import { KEY_KIND } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
 import { loadProfileConfig } from '../../src/config/profile-config.ts'
 import { compileDefinition } from '../../src/profile/compile.ts'
 import { DueIndex } from '../../src/profile/due-index.ts'

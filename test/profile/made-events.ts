@@ -4,10 +4,10 @@ import {
   NUMBER_FIELDS,
   RECORD_FLAG,
   RECORD_KIND,
-  RecordWriter,
   STRING_FIELDS,
   createRecordFields,
 } from '../../src/event/record.ts'
+import { RecordWriter } from '../../src/event/record-writer.ts'
 import type { MessageType, NumberField, StringField } from '../../src/event/record.ts'
 import { eventCodeOf } from '../../src/event/vocabulary.ts'
 

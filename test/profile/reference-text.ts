@@ -7,7 +7,7 @@ import type { Evaluator } from '../../src/profile/evaluator.ts'
 import { idText } from '../../src/profile/store.ts'
 import type { ReadScope } from '../../src/profile/read.ts'
 import type { ProfileStore } from '../../src/profile/store.ts'
-import { readTags, readTopWeights } from '../../src/profile/trait-programs.ts'
+import { readTags, readTopWeights } from '../../src/profile/tags.ts'
 
 /**
  * What `profileText` writes, put together as strings from the evaluator's readers, a trait at a

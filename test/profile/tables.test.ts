@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { KEY_KIND, hashKey } from '../../src/event/record.ts'
+import { hashKey } from '../../src/event/hash.ts'
+import { KEY_KIND } from '../../src/event/record.ts'
 import type { KeyKind } from '../../src/event/record.ts'
 import { Interner } from '../../src/profile/interner.ts'
 import { KeyIndex } from '../../src/profile/key-index.ts'
