@@ -1,5 +1,8 @@
 import type { Fixture } from './fixture.ts'
 
+/** Windows of latency are as long as the server's checkpoint interval, so that each has one in it. */
+export const CHECKPOINT_SECONDS = 30
+
 /** One measured value: how it is called in the JSON, and what is expected of it. */
 export interface Figure {
   readonly key: string

@@ -1,17 +1,15 @@
-import { median } from './median.ts'
-
 const WORDS = 1 << 18
 const STEPS = 8_000_000
-const REPEATS = 3
+const REPEATS = 5
 
 /**
  * Milliseconds that a fixed loop takes now: integer arithmetic over 1 MiB with dependent reads. It
- * touches nothing of Limn, so a figure divided by it compares between machines and moments.
+ * touches nothing of Limn, so a figure divided by it compares between machines and moments. The
+ * fastest of several, since the server may be busy in the background.
  */
 export function referenceMilliseconds(): number {
   const words = Uint32Array.from({ length: WORDS }, (_, i) => Math.imul(i, 0x9e3779b9))
-  const times = Array.from({ length: REPEATS }, () => timeOnce(words))
-  return median(times)
+  return Math.min(...Array.from({ length: REPEATS }, () => timeOnce(words)))
 }
 
 function timeOnce(words: Uint32Array): number {

@@ -473,6 +473,7 @@ export class ShardActor {
         this.applied++
         this.live.touched(row, cursor)
         if (this.applied % LOOKUP_RECORDS === 0) this.poll()
+        this.timers.saw(cursor.arrivalTime)
       },
     }
   }
