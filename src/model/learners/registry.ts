@@ -1,0 +1,18 @@
+import { LimnError } from '../../protocol/errors.ts'
+import type { Learner } from './learner.ts'
+
+/** Every learner by its name; its libraries are loaded when it is first asked for. */
+const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
+  bg_nbd: async () => (await import('./bg-nbd.ts')).bgNbd,
+  pareto_nbd: async () => (await import('./pareto-nbd.ts')).paretoNbd,
+}
+
+/** As on the command line and in configuration. */
+export const LEARNER_NAMES: readonly string[] = Object.keys(LEARNERS)
+
+/** @throws LimnError ERR_LEARNER_UNKNOWN */
+export async function loadLearner(name: string): Promise<Learner> {
+  if (Object.hasOwn(LEARNERS, name)) return LEARNERS[name]()
+  const message = `there is no learner "${name}"; there are: ${LEARNER_NAMES.join(', ')}`
+  throw new LimnError('ERR_LEARNER_UNKNOWN', message)
+}
