@@ -149,7 +149,10 @@ function withoutLabels(
       {
         label: 'recency alone',
         origin: 'baseline',
-        values: judgeOrder(waited.map((weeks) => -weeks), actual),
+        values: judgeOrder(
+          waited.map((weeks) => -weeks),
+          actual,
+        ),
       },
       ...models.map(({ label, counts, seconds }): ResultRow => {
         return { label, origin: 'limn', values: judgeCounts(counts, actual), seconds }
@@ -170,7 +173,10 @@ async function withLabels(
     const given = { task: 'count' as const, training: frame, labels: actual, test: frame }
     const numbers = new Float32Array(frame.count)
     const firstThree = { count: frame.count, columns: frame.columns.slice(0, 3) }
-    const { testRows } = prepareExamples({ ...given, test: firstThree, training: firstThree }, 'raw')
+    const { testRows } = prepareExamples(
+      { ...given, test: firstThree, training: firstThree },
+      'raw',
+    )
     predictor.alive(testRows, frame.count, numbers)
     return { name: `${label} alive`, numbers }
   })

@@ -20,11 +20,13 @@ export function numberColumn(name: string, numbers: Iterable<number>): Column {
 }
 
 /** Columns of rows of numbers, all of the same names. */
-export function frameOfRows(
-  names: readonly string[],
-  rows: readonly (readonly number[])[],
-): Frame {
-  const columns = names.map((name, i) => numberColumn(name, rows.map((row) => row[i])))
+export function frameOfRows(names: readonly string[], rows: readonly (readonly number[])[]): Frame {
+  const columns = names.map((name, i) =>
+    numberColumn(
+      name,
+      rows.map((row) => row[i]),
+    ),
+  )
   return { count: rows.length, columns }
 }
 
@@ -88,15 +90,23 @@ interface Inputs {
   rows(frame: Frame): Float32Array
 }
 
-/** The category is null for a number. */
+interface Input {
+  readonly name: string
+  /** Of the frame's columns. */
+  readonly at: number
+  /** Null for a number. */
+  readonly category: string | null
+}
+
 function flagged(training: Frame): Inputs {
-  const inputs = training.columns.flatMap((column, at) =>
-    'numbers' in column
-      ? [{ name: column.name, at, category: null }]
-      : frequentCategories(column.categories).map((category) => {
-          return { name: `${column.name} is ${category}`, at, category }
-        }),
-  )
+  const inputs: Input[] = []
+  training.columns.forEach((column, at) => {
+    const { name } = column
+    if ('numbers' in column) return void inputs.push({ name, at, category: null })
+    for (const category of frequentCategories(column.categories)) {
+      inputs.push({ name: `${name} is ${category}`, at, category })
+    }
+  })
   return {
     names: inputs.map(({ name }) => name),
     length: inputs.length,

@@ -82,7 +82,9 @@ function splitsOf({ frame, labels, months }: Sessions, seed: number): Split[] {
       frame,
       folds,
       reference: REFERENCE_ALL,
-      notes: ['References are on the full set (12,330 sessions), stratified 80/20 or as published.'],
+      notes: [
+        'References are on the full set (12,330 sessions), stratified 80/20 or as published.',
+      ],
     },
     {
       title: 'Stratified 5-fold, without PageValues',

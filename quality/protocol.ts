@@ -41,14 +41,7 @@ export const BINARY_COLUMNS = ['ROC AUC', 'PR AUC', 'accuracy', 'F1', 'log loss'
 
 /** In the order of {@link BINARY_COLUMNS}. */
 export function binaryValues(metrics: BinaryMetrics): number[] {
-  return [
-    metrics.rocAuc,
-    metrics.prAuc,
-    metrics.accuracy,
-    metrics.f1,
-    metrics.logLoss,
-    metrics.ece,
-  ]
+  return [metrics.rocAuc, metrics.prAuc, metrics.accuracy, metrics.f1, metrics.logLoss, metrics.ece]
 }
 
 export const COUNT_COLUMNS = ['MAE', 'RMSE', 'Pearson', 'AUC of any', 'total error'] as const

@@ -4,6 +4,7 @@ import type { Learner } from './learner.ts'
 /** Every learner by its name; its libraries are loaded when it is first asked for. */
 const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
   bg_nbd: async () => (await import('./bg-nbd.ts')).bgNbd,
+  boosted_trees: async () => (await import('./boosted-trees.ts')).boostedTrees,
   pareto_nbd: async () => (await import('./pareto-nbd.ts')).paretoNbd,
 }
 
