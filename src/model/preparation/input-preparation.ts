@@ -1,0 +1,177 @@
+import { LimnError } from '../../protocol/errors.ts'
+import type { InputForm } from '../learners/learner.ts'
+import { decodePlan, encodePlan, type SavedPreparation } from './codec.ts'
+import { NOT_KEPT, type NumberTransform, type PreparationPlan, type TimeStep } from './plan.ts'
+import { keepInputs } from './select-inputs.ts'
+
+/** Rows taken at a time, step by step, so that they stay in the cache. */
+const BLOCK_ROWS = 256
+
+/**
+ * Turns raw rows of a table into a learner's inputs: part of the model, fitted on training rows only
+ * and saved with it. A row's inputs depend on that row alone. Whatever a raw value is, the inputs are
+ * finite in the `dense` form, and finite or NaN in the `raw` form.
+ */
+export class InputPreparation {
+  readonly plan: PreparationPlan
+  /** Raw columns of a row. */
+  readonly columns: number
+  /** Inputs of a row. */
+  readonly width: number
+
+  constructor(plan: PreparationPlan) {
+    this.plan = plan
+    this.columns = plan.columns.length
+    this.width = plan.inputs.length
+  }
+
+  get form(): InputForm {
+    return this.plan.form
+  }
+
+  /** Names of the inputs, in order. */
+  get names(): readonly string[] {
+    return this.plan.inputs
+  }
+
+  /** Writes `count × width` inputs for `count` raw rows of `columns` numbers. */
+  prepare(rows: Float32Array, count: number, out: Float32Array): void {
+    const { columns, width } = this
+    for (let start = 0; start < count; start += BLOCK_ROWS) {
+      const end = Math.min(count, start + BLOCK_ROWS)
+      const block = rows.subarray(start * columns, end * columns)
+      const batch = { rows: block, count: end - start, columns, width }
+      this.prepareBlock(batch, out.subarray(start * width, end * width))
+    }
+  }
+
+  /**
+   * The same with these inputs only, in the order they had.
+   * @throws LimnError ERR_PREPARATION_INPUT when one is not there, or none is named
+   */
+  keep(names: readonly string[]): InputPreparation {
+    const unknown = names.find((name) => !this.plan.inputs.includes(name))
+    if (unknown !== undefined || names.length === 0) {
+      const what = unknown === undefined ? 'no input is kept' : `there is no input "${unknown}"`
+      throw new LimnError('ERR_PREPARATION_INPUT', what)
+    }
+    return new InputPreparation(keepInputs(this.plan, new Set(names)))
+  }
+
+  save(): SavedPreparation {
+    return encodePlan(this.plan)
+  }
+
+  /** @throws LimnError ERR_MODEL_CORRUPT */
+  static load(saved: SavedPreparation): InputPreparation {
+    return new InputPreparation(decodePlan(saved))
+  }
+
+  private prepareBlock(batch: Batch, out: Float32Array): void {
+    const { plan } = this
+    out.fill(0)
+    prepareNumbers(plan, batch, out)
+    for (const step of plan.times) prepareTime(step, plan.form, batch, out)
+    prepareFlags(plan, batch, out)
+    prepareProducts(plan, batch, out)
+  }
+}
+
+interface Batch {
+  readonly rows: Float32Array
+  readonly count: number
+  readonly columns: number
+  readonly width: number
+}
+
+function prepareNumbers({ numbers }: PreparationPlan, batch: Batch, out: Float32Array): void {
+  const { rows, count, columns, width } = batch
+  for (const { column, input, missing, transform } of numbers) {
+    for (let row = 0; row < count; row++) {
+      const x = rows[row * columns + column]
+      if (input !== NOT_KEPT) out[row * width + input] = transformed(x, transform)
+      if (missing !== NOT_KEPT && x - x !== 0) out[row * width + missing] = 1
+    }
+  }
+}
+
+function transformed(x: number, transform: NumberTransform | null): number {
+  if (transform === null) return x - x === 0 ? x : Number.NaN
+  const { low, high, logarithmic, mean, scale, fill } = transform
+  if (x - x !== 0) return fill
+  let y = x < low ? low : x > high ? high : x
+  if (logarithmic) y = y < 0 ? -Math.log1p(-y) : Math.log1p(y)
+  return (y - mean) * scale
+}
+
+function prepareTime(step: TimeStep, form: InputForm, batch: Batch, out: Float32Array): void {
+  const { column, hour, weekday, firstWeekday } = step
+  const { rows, count, columns, width } = batch
+  const write = form === 'raw' ? writePlain : writeAngle
+  for (let row = 0; row < count; row++) {
+    const x = rows[row * columns + column]
+    const day = Math.floor(x)
+    const known = x - x === 0
+    write(out, row * width, hour, known ? (x - day) * 24 : Number.NaN, 24)
+    write(out, row * width, weekday, known ? modulo(day + firstWeekday, 7) : Number.NaN, 7)
+  }
+}
+
+function writePlain(
+  out: Float32Array,
+  at: number,
+  [place]: readonly [number, number],
+  value: number,
+): void {
+  if (place !== NOT_KEPT) out[at + place] = value
+}
+
+/** A missing time is the middle of the circle: 0 and 0. */
+function writeAngle(
+  out: Float32Array,
+  at: number,
+  [sine, cosine]: readonly [number, number],
+  ...[value, round]: readonly [number, number]
+): void {
+  if (value !== value) return
+  const angle = (2 * Math.PI * value) / round
+  if (sine !== NOT_KEPT) out[at + sine] = Math.sin(angle)
+  if (cosine !== NOT_KEPT) out[at + cosine] = Math.cos(angle)
+}
+
+function modulo(value: number, round: number): number {
+  return ((value % round) + round) % round
+}
+
+function prepareFlags(plan: PreparationPlan, batch: Batch, out: Float32Array): void {
+  const { rows, count, columns, width } = batch
+  for (const { column, slots, missing } of plan.categories) {
+    for (let row = 0; row < count; row++) {
+      const code = rows[row * columns + column]
+      const slot = code >= 0 && code < slots.length ? slots[Math.floor(code)] : missing
+      if (slot !== NOT_KEPT) out[row * width + slot] = 1
+    }
+  }
+  for (const { left, right, width: pairs, slots } of plan.pairs) {
+    for (let row = 0; row < count; row++) {
+      const a = rows[row * columns + left]
+      const b = rows[row * columns + right]
+      if (!(a >= 0 && b >= 0 && b < pairs)) continue
+      const at = Math.floor(a) * pairs + Math.floor(b)
+      const slot = at < slots.length ? slots[at] : NOT_KEPT
+      if (slot !== NOT_KEPT) out[row * width + slot] = 1
+    }
+  }
+}
+
+function prepareProducts({ products }: PreparationPlan, batch: Batch, out: Float32Array): void {
+  const { rows, count, columns, width } = batch
+  for (const { number, category, transform, slots } of products) {
+    for (let row = 0; row < count; row++) {
+      const code = rows[row * columns + category]
+      const slot = code >= 0 && code < slots.length ? slots[Math.floor(code)] : NOT_KEPT
+      if (slot === NOT_KEPT) continue
+      out[row * width + slot] = transformed(rows[row * columns + number], transform)
+    }
+  }
+}
