@@ -1,4 +1,7 @@
 import { binaryMetrics } from '../src/model/metrics.ts'
+import { readClicks, TEST_MONTH } from './eshop-clicks.ts'
+import type { Click } from './eshop-clicks.ts'
+import { nextModel } from './eshop-next.ts'
 import { frameOfRows, takeRows } from './frame.ts'
 import type { Frame } from './frame.ts'
 import { logisticBaseline } from './logistic.ts'
@@ -6,9 +9,7 @@ import { available, scoreWith } from './models.ts'
 import type { Candidate } from './models.ts'
 import { BINARY_COLUMNS, binaryValues } from './protocol.ts'
 import type { Protocol, ProtocolContext, ResultRow, Section } from './protocol.ts'
-import { filesOf, readCsv } from './read-csv.ts'
 
-const TEST_MONTH = 8
 const THRESHOLD = 0.5
 const CATEGORIES = ['category', 'colour', 'location', 'photography', 'country']
 
@@ -19,29 +20,18 @@ const CANDIDATES: readonly Candidate[] = [
   { label: 'boosted trees', learner: 'boosted_trees' },
 ]
 
-interface Click {
-  readonly month: number
-  readonly session: string
-  readonly order: number
-  readonly model: string
-  readonly categories: readonly string[]
-  readonly price: number
-  readonly above: number
-  readonly page: number
-}
-
-/** Is this click the session's last? UCI click-stream of a clothing shop, 2008. */
+/** Is this click the session's last, and which model is looked at next? UCI click-stream, 2008. */
 export const eshop: Protocol = {
   name: 'eshop',
-  title: 'Leaving now: e-shop clothing 2008',
+  title: 'Leaving now and next model: e-shop clothing 2008',
   folder: 'eshop_2008',
   description:
-    'After each click: is it the last one of its session? From the click and those before it. Trained on April to July, tested on August.',
+    'After each click: is it the last one of its session, and which model is clicked next? From the click and those before it. Trained on April to July, tested on August.',
   async run(context) {
     const clicks = await readClicks(context.folder)
     const { frame, labels, training, test } = exampleRows(clicks)
     context.say(`${training.length} clicks to train, ${test.length} to test`)
-    return [await judge({ frame, labels, training, test }, context)]
+    return [await judge({ frame, labels, training, test }, context), nextModel(clicks)]
   },
 }
 
@@ -140,32 +130,4 @@ function inputsOf(session: readonly Click[]): number[] {
     pages.length,
     session.filter(({ page }) => page === 1).length / session.length,
   ]
-}
-
-async function readClicks(folder: string): Promise<Click[]> {
-  const clicks: Click[] = []
-  for (const path of await filesOf(folder, /\.csv\.gz$/)) {
-    await readCsv(
-      path,
-      (row) =>
-        clicks.push({
-          month: Number(row.month),
-          session: row['session ID'],
-          order: Number(row['order(sells)']),
-          model: row['page 2 (clothing model)'],
-          categories: [
-            row['page 1 (main category)'],
-            row.colour,
-            row.location,
-            row['model photography'],
-            row.country,
-          ],
-          price: Number(row.price),
-          above: Number(row['price 2'] === '1'),
-          page: Number(row.page),
-        }),
-      { delimiter: ';' },
-    )
-  }
-  return clicks
 }

@@ -1,5 +1,7 @@
-import { fitPreparation, preparedWidth, prepareRows } from '../src/model/preparation.ts'
 import type { Examples, InputForm, Task } from '../src/model/learners/learner.ts'
+import type { RawRows } from '../src/model/preparation/column-values.ts'
+import { fitInputPreparation } from '../src/model/preparation/fit-preparation.ts'
+import type { TableColumn } from '../src/model/table/schema.ts'
 
 /** A column of numbers, or of categories. */
 export type Column =
@@ -11,9 +13,6 @@ export interface Frame {
   readonly count: number
   readonly columns: readonly Column[]
 }
-
-/** A category seen less often is none of the others. */
-const CATEGORY_ROWS_MIN = 20
 
 export function numberColumn(name: string, numbers: Iterable<number>): Column {
   return { name, numbers: Float32Array.from(numbers) }
@@ -48,6 +47,8 @@ export interface Supervised {
   readonly training: Frame
   readonly labels: Float32Array
   readonly test: Frame
+  /** Of the training rows; left out: all 1. */
+  readonly weights?: Float32Array
 }
 
 export interface PreparedExamples {
@@ -55,77 +56,47 @@ export interface PreparedExamples {
   readonly testRows: Float32Array
 }
 
-/**
- * Inputs of a learner, fitted on the training rows: categories as flags, numbers as they are (`raw`)
- * or on a logarithmic scale where heavy-tailed, standardised, and filled where missing (`dense`).
- */
+/** Inputs of a learner, by the general preparation fitted on the training rows. */
 export function prepareExamples(given: Supervised, form: InputForm): PreparedExamples {
-  const { task, training, labels, test } = given
-  const inputs = flagged(training)
-  const count = training.count
-  let width = inputs.length
-  let rows = inputs.rows(training)
-  let testRows = inputs.rows(test)
-  let { names } = inputs
-  if (form === 'dense') {
-    const preparation = fitPreparation({ width, count, rows, labels: new Uint8Array(count) })
-    const dense = (raw: Float32Array, of: number): Float32Array => {
-      const out = new Float32Array(of * preparedWidth(preparation))
-      prepareRows(preparation, raw, of, out)
-      return out
-    }
-    rows = dense(rows, count)
-    testRows = dense(testRows, test.count)
-    names = [...names, ...[...preparation.indicators].map((i) => `${names[i]} is missing`)]
-    width = names.length
+  const { task, training, labels, test, weights = null } = given
+  const columns = training.columns.map((column, i) => tableColumn(column, test.columns[i]))
+  const raw = rawRows(training, columns)
+  const preparation = fitInputPreparation(raw, columns, { form })
+  const { width, names } = preparation
+  const prepared = ({ rows, count }: RawRows): Float32Array => {
+    const out = new Float32Array(count * width)
+    preparation.prepare(rows, count, out)
+    return out
   }
   const classes = task === 'binary' ? 2 : 0
-  const shape = { names, width, steps: 1, count, rows, labels }
-  return { training: { task, ...shape, classes, weights: null }, testRows }
-}
-
-interface Inputs {
-  readonly names: readonly string[]
-  readonly length: number
-  rows(frame: Frame): Float32Array
-}
-
-interface Input {
-  readonly name: string
-  /** Of the frame's columns. */
-  readonly at: number
-  /** Null for a number. */
-  readonly category: string | null
-}
-
-function flagged(training: Frame): Inputs {
-  const inputs: Input[] = []
-  training.columns.forEach((column, at) => {
-    const { name } = column
-    if ('numbers' in column) return void inputs.push({ name, at, category: null })
-    for (const category of frequentCategories(column.categories)) {
-      inputs.push({ name: `${name} is ${category}`, at, category })
-    }
-  })
+  const shape = { names, width, steps: 1, count: training.count, rows: prepared(raw), labels }
   return {
-    names: inputs.map(({ name }) => name),
-    length: inputs.length,
-    rows({ count, columns }) {
-      const rows = new Float32Array(count * inputs.length)
-      inputs.forEach(({ at, category }, i) => {
-        const column = columns[at]
-        for (let row = 0; row < count; row++) {
-          rows[row * inputs.length + i] =
-            'numbers' in column ? column.numbers[row] : Number(column.categories[row] === category)
-        }
-      })
-      return rows
-    },
+    training: { task, ...shape, classes, weights },
+    testRows: prepared(rawRows(test, columns)),
   }
 }
 
-function frequentCategories(categories: readonly string[]): string[] {
-  const counts = new Map<string, number>()
-  for (const category of categories) counts.set(category, (counts.get(category) ?? 0) + 1)
-  return [...counts.keys()].filter((name) => (counts.get(name) ?? 0) >= CATEGORY_ROWS_MIN).sort()
+/** The categories of both, so that each has a code; those not in the training rows count as rare. */
+function tableColumn(training: Column, test: Column): TableColumn {
+  const { name } = training
+  const shape = { name, truth: false, origin: 0 }
+  if ('numbers' in training || 'numbers' in test)
+    return { ...shape, kind: 'number', categories: [] }
+  const categories = [...new Set([...training.categories, ...test.categories])].sort()
+  return { ...shape, kind: 'category', categories }
+}
+
+function rawRows({ count, columns }: Frame, schema: readonly TableColumn[]): RawRows {
+  const width = columns.length
+  const rows = new Float32Array(count * width)
+  columns.forEach((column, i) => {
+    const codes = new Map(schema[i].categories.map((category, code) => [category, code]))
+    for (let row = 0; row < count; row++) {
+      rows[row * width + i] =
+        'numbers' in column
+          ? column.numbers[row]
+          : (codes.get(column.categories[row]) ?? Number.NaN)
+    }
+  })
+  return { width, count, rows }
 }
