@@ -123,6 +123,7 @@ function parameterSection(models: readonly FittedModel[]): Section {
       },
     ]),
     notes: [],
+    decimals: 4,
   }
 }
 
@@ -200,7 +201,7 @@ async function withLabels(
     rows,
     notes: [
       'These have seen what four fifths of the customers bought in the same weeks, as a shop has that predicts a later cohort from an earlier one.',
-      `Stumps: ${JSON.stringify(STUMPS)}.`,
+      `Stumps: ${JSON.stringify(STUMPS)}, chosen on this table.`,
     ],
   }
 }

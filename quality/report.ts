@@ -28,26 +28,27 @@ export function renderReport({ title, description, sections }: ProtocolReport): 
   return [`## ${title}`, description, ...sections.map(renderSection)].join('\n\n') + '\n'
 }
 
-function renderSection({ title, columns, rows, notes }: Section): string {
+function renderSection({ title, columns, rows, notes, decimals }: Section): string {
   const timed = rows.some((row) => row.seconds !== undefined)
   const heads = ['model', 'from', ...columns, ...(timed ? ['seconds'] : [])]
   const lines = rows.map((row) => {
     const seconds = timed ? [row.seconds === undefined ? '' : row.seconds.toFixed(1)] : []
-    return line([row.label, row.origin, ...figures(row, columns.length), ...seconds])
+    return line([row.label, row.origin, ...figures(row, columns.length, decimals), ...seconds])
   })
   const rule = line(heads.map((_, i) => (i < 2 ? '---' : '---:')))
   const table = [line(heads), rule, ...lines].join('\n')
   return [`### ${title}`, table, ...notes].join('\n\n')
 }
 
-function figures({ values }: ResultRow, columns: number): string[] {
+function figures({ values }: ResultRow, columns: number, decimals?: number): string[] {
   return Array.from({ length: columns }, (_, i) => {
     const value = values[i] ?? null
-    return value === null || Number.isNaN(value) ? '' : formatFigure(value)
+    return value === null || Number.isNaN(value) ? '' : formatFigure(value, decimals)
   })
 }
 
-function formatFigure(value: number): string {
+function formatFigure(value: number, decimals?: number): string {
+  if (decimals !== undefined) return value.toFixed(decimals)
   if (Math.abs(value) >= 100) return value.toFixed(1)
   return value.toFixed(Math.abs(value) >= 10 ? 2 : 3)
 }
