@@ -3,10 +3,17 @@ import type { Learner } from './learner.ts'
 
 /** Every learner by its name; its libraries are loaded when it is first asked for. */
 const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
+  bg_nbd: async () => (await import('./bg-nbd.ts')).bgNbd,
   boosted_trees: async () => (await import('./boosted-trees.ts')).boostedTrees,
+  hierarchical: async () => (await import('./hierarchical.ts')).hierarchical,
+  isolation_forest: async () => (await import('./isolation-forest.ts')).isolationForest,
+  kmeans: async () => (await import('./kmeans.ts')).kmeans,
+  knn: async () => (await import('./knn.ts')).knn,
   linear: async () => (await import('./dense.ts')).linear,
   logistic: async () => (await import('./dense.ts')).logistic,
   network: async () => (await import('./dense.ts')).network,
+  pareto_nbd: async () => (await import('./pareto-nbd.ts')).paretoNbd,
+  pca: async () => (await import('./pca.ts')).pca,
 }
 
 /** As on the command line and in configuration. */
