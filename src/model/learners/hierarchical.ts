@@ -47,19 +47,19 @@ export const hierarchical: Learner = {
   tasks: ['clusters'],
   form: 'dense',
   parameters: {
-    clusters: parameter('Number of clusters at which the tree is cut.', 5, {
+    clusters: parameter('Number of clusters at which the tree is cut', 5, {
       min: 1,
       max: 1_000,
       whole: true,
       grid: [2, 3, 4, 5, 6, 8, 10, 12],
     }),
-    linkage: parameter('Distance of clusters: 0 Ward, 1 average, 2 complete.', 0, {
+    linkage: parameter('Distance of clusters: 0 Ward, 1 average, 2 complete', 0, {
       min: 0,
       max: LINKAGES.length - 1,
       whole: true,
       grid: [0, 1, 2],
     }),
-    rows: parameter('Rows used at most, drawn from all; memory is 4 bytes a pair.', 4_000, {
+    rows: parameter('Rows used at most, drawn from all; memory is 4 bytes a pair', 4_000, {
       min: 10,
       max: 10_000,
       whole: true,
@@ -88,7 +88,10 @@ export const hierarchical: Learner = {
       sizes,
       whole,
       silhouette: whole ? silhouette({ rows, width }, clusterOf, seed) : null,
-      lastHeights: merges.slice(-HEIGHTS_SHOWN).map(({ height }) => height).reverse(),
+      lastHeights: merges
+        .slice(-HEIGHTS_SHOWN)
+        .map(({ height }) => height)
+        .reverse(),
       parameters,
     }
     return open({ facts, arrays: { centres } })
