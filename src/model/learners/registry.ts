@@ -3,6 +3,7 @@ import type { Learner } from './learner.ts'
 
 /** Every learner by its name; its libraries are loaded when it is first asked for. */
 const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
+  arima: async () => (await import('./arima.ts')).arima,
   bg_nbd: async () => (await import('./bg-nbd.ts')).bgNbd,
   boosted_trees: async () => (await import('./boosted-trees.ts')).boostedTrees,
   hierarchical: async () => (await import('./hierarchical.ts')).hierarchical,
@@ -14,6 +15,9 @@ const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
   network: async () => (await import('./dense.ts')).network,
   pareto_nbd: async () => (await import('./pareto-nbd.ts')).paretoNbd,
   pca: async () => (await import('./pca.ts')).pca,
+  svm_linear: async () => (await import('./svm-linear.ts')).svmLinear,
+  svm_rbf: async () => (await import('./svm-rbf.ts')).svmRbf,
+  tsne: async () => (await import('./tsne.ts')).tsne,
 }
 
 /** As on the command line and in configuration. */

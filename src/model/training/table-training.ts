@@ -76,10 +76,7 @@ export async function trainOnTable(
   })
   const [best] = tried
   if (best === undefined || best.folds < folds) {
-    throw new LimnError(
-      'ERR_TRAINING_INTERRUPTED',
-      'interrupted before the first learner was tried',
-    )
+    throw new LimnError('ERR_MODEL_INTERRUPTED', 'interrupted before the first learner was tried')
   }
   const calibration = calibrationOf(table, best.predictions, seed)
   const predictions = crossCalibrated(table, best.predictions, calibration, { folds, seed })
