@@ -21,6 +21,11 @@ export interface Settings {
   readonly profile: ProfileConfig
 }
 
+/** A command that only has others below it, which take the options. */
+export function group(name: string, description: string): Command {
+  return new Command(name).description(description)
+}
+
 /** A command with `--config`, `--data` and, where it reports, `--json`. */
 export function command(name: string, description: string, reports: boolean): Command {
   const made = new Command(name)

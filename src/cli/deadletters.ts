@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { openDeadLetters } from '../journal/dead-letters.ts'
 import type { StoredDeadLetter } from '../journal/dead-letters.ts'
 import type { IngestRoute } from '../protocol/shards.ts'
-import { command, loadSettings, note, print, printJson, withEngine } from './context.ts'
+import { command, group, loadSettings, note, print, printJson, withEngine } from './context.ts'
 import type { CommonOptions, Settings } from './context.ts'
 
 interface Letter extends StoredDeadLetter {
@@ -16,7 +16,7 @@ interface ListOptions extends CommonOptions {
 }
 
 export function deadLettersCommand(): Command {
-  const deadLetters = command('deadletters', 'events that were rejected, with the reason', false)
+  const deadLetters = group('deadletters', 'events that were rejected, with the reason')
   deadLetters.addCommand(
     command('list', 'newest first', true)
       .option('--limit <n>', 'at most this many', '50')

@@ -4,11 +4,11 @@ import type { Command } from 'commander'
 import { KEY_SCOPES, KeyRing } from '../gateway/keys.ts'
 import type { KeyScope } from '../gateway/keys.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { command, loadSettings, print, printJson } from './context.ts'
+import { command, group, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
 
 export function keysCommand(): Command {
-  const keys = command('keys', 'list, create and revoke keys', false)
+  const keys = group('keys', 'list, create and revoke keys')
   keys.addCommand(command('list', 'all keys, without their texts', true).action(list))
   keys.addCommand(
     command('create', 'a new key; its text is printed once', true)

@@ -1,15 +1,11 @@
 import type { Command } from 'commander'
 import { ModelRegistry } from '../model/registry.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { command, loadSettings, print, printJson } from './context.ts'
+import { command, group, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
 
 export function modelsCommand(): Command {
-  const models = command(
-    'models',
-    'list, show, promote, roll back and retire model versions',
-    false,
-  )
+  const models = group('models', 'list, show, promote, roll back and retire model versions')
   models.addCommand(command('list', 'all models and their versions', true).action(list))
   models.addCommand(
     command('show', 'what a version was trained on and how good it is', true)
