@@ -40,8 +40,11 @@ export interface CalibrationOptions {
 
 const FOLDS = 5
 const ISOTONIC_ROWS_MIN = 500
-/** A correction must lower the log loss by this share to be preferred to a simpler one. */
-const GAIN_MIN = 0.001
+/**
+ * A correction must lower the log loss by this share to be preferred to a simpler one. Isotonic
+ * regression gives many rows one probability, which the model told apart: it must gain more.
+ */
+const GAIN_MIN: Readonly<Record<CalibrationKind, number>> = { none: 0, platt: 0.001, isotonic: 0.02 }
 
 /**
  * Chooses between no correction, Platt's sigmoid and isotonic regression by cross-validated log loss
@@ -57,7 +60,7 @@ export function chooseCalibration(held: HeldBack, options: CalibrationOptions): 
   for (const kind of kinds) {
     const loss = crossValidated(held, kind, folds)
     losses[kind] = loss
-    if (loss < (losses[best] ?? loss) * (1 - GAIN_MIN)) best = kind
+    if (loss < (losses[best] ?? loss) * (1 - GAIN_MIN[kind])) best = kind
   }
   return { kind: best, curves: fitCurves(held, best), logLoss: losses }
 }
