@@ -119,21 +119,15 @@ function reportTraining(
   registry: ModelRegistry,
   options: TrainTableOptions,
 ): void {
-  const { model, version, learner, parameters, data, threshold, tried, schema } = manifest
+  const { model, version, learner, data, threshold, tried, schema } = manifest
   const report = join(registry.directoryOf(model, version), REPORT)
   if (options.json === true) {
     const { rows, unlabelled } = data
-    const shown = {
-      model,
-      version,
-      learner,
+    const members = manifest.members.map(({ learner: name, parameters }) => ({
+      learner: name,
       parameters,
-      rows,
-      unlabelled,
-      threshold,
-      tried,
-      report,
-    }
+    }))
+    const shown = { model, version, learner, members, rows, unlabelled, threshold, tried, report }
     return printJson({ ...shown, ignored: schema.ignored, ...numbersOf(evaluation) })
   }
   print(

@@ -44,7 +44,11 @@ const ISOTONIC_ROWS_MIN = 500
  * A correction must lower the log loss by this share to be preferred to a simpler one. Isotonic
  * regression gives many rows one probability, which the model told apart: it must gain more.
  */
-const GAIN_MIN: Readonly<Record<CalibrationKind, number>> = { none: 0, platt: 0.001, isotonic: 0.02 }
+const GAIN_MIN: Readonly<Record<CalibrationKind, number>> = {
+  none: 0,
+  platt: 0.001,
+  isotonic: 0.02,
+}
 
 /**
  * Chooses between no correction, Platt's sigmoid and isotonic regression by cross-validated log loss

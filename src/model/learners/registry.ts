@@ -3,6 +3,7 @@ import type { Learner } from './learner.ts'
 
 /** Every learner by its name; its libraries are loaded when it is first asked for. */
 const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
+  adaboost: async () => (await import('./adaboost.ts')).adaboost,
   arima: async () => (await import('./arima.ts')).arima,
   bg_nbd: async () => (await import('./bg-nbd.ts')).bgNbd,
   boosted_trees: async () => (await import('./boosted-trees.ts')).boostedTrees,
@@ -15,8 +16,10 @@ const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
   network: async () => (await import('./dense.ts')).network,
   pareto_nbd: async () => (await import('./pareto-nbd.ts')).paretoNbd,
   pca: async () => (await import('./pca.ts')).pca,
+  random_forest: async () => (await import('./random-forest.ts')).randomForest,
   svm_linear: async () => (await import('./svm-linear.ts')).svmLinear,
   svm_rbf: async () => (await import('./svm-rbf.ts')).svmRbf,
+  tree: async () => (await import('./tree.ts')).decisionTree,
   tsne: async () => (await import('./tsne.ts')).tsne,
 }
 

@@ -13,8 +13,8 @@ export interface TableManifest extends VersionFacts {
   readonly format: 2
   readonly kind: 'table'
   readonly model: string
+  /** Of the members, joined by ` + `. */
   readonly learner: string
-  readonly parameters: Parameters
   readonly task: Task
   /** How a table is read for this model. */
   readonly schema: TableSchema
@@ -28,8 +28,22 @@ export interface TableManifest extends VersionFacts {
   readonly metrics: Evaluation['metrics']
   readonly tried: readonly TriedCandidate[]
   readonly importance: readonly { readonly name: string; readonly share: number }[]
+  /** The model's answer is the mean of theirs; mostly there is one. */
+  readonly members: readonly SavedMember[]
+}
+
+interface SavedMember {
+  readonly learner: string
+  readonly parameters: Parameters
   readonly preparation: SavedPart
   readonly predictor: SavedPart
+}
+
+/** A fitted member of a model. */
+export interface Member {
+  readonly learner: string
+  readonly parameters: Parameters
+  readonly pipeline: Pipeline
 }
 
 export interface TriedCandidate {
@@ -48,54 +62,75 @@ interface SavedPart {
 
 export type NewTableVersion = Omit<
   TableManifest,
-  keyof VersionFacts | 'format' | 'kind' | 'preparation' | 'predictor'
+  keyof VersionFacts | 'format' | 'kind' | 'learner' | 'members'
 >
 
 /** A version that was trained on a table, in memory. */
 export class TableModel {
   readonly manifest: TableManifest
   readonly outputs: number
-  private readonly pipeline: Pipeline
-  private readonly calibration: Calibration | null
+  private readonly pipelines: readonly Pipeline[]
 
-  constructor(manifest: TableManifest, pipeline: Pipeline) {
+  constructor(manifest: TableManifest, pipelines: readonly Pipeline[]) {
     this.manifest = manifest
-    this.pipeline = pipeline
-    this.calibration = manifest.calibration
-    this.outputs = pipeline.outputs
+    this.pipelines = pipelines
+    this.outputs = pipelines[0].outputs
   }
 
   /** Calibrated predictions for raw rows of a table read by the manifest's schema. */
   predict(rows: Float32Array, count: number): Float32Array {
-    const out = new Float32Array(count * this.outputs)
-    this.pipeline.predict(rows, count, out)
-    if (this.calibration !== null) calibrate(this.calibration, out, count)
+    const answers = this.pipelines.map((pipeline) => {
+      const out = new Float32Array(count * this.outputs)
+      pipeline.predict(rows, count, out)
+      return out
+    })
+    const out = meanOf(answers)
+    const { calibration } = this.manifest
+    if (calibration !== null) calibrate(calibration, out, count)
     return out
   }
 
   dispose(): void {
-    this.pipeline.dispose()
+    for (const pipeline of this.pipelines) pipeline.dispose()
   }
 }
 
-/** Saves a pipeline with its calibration and report as a new version; it is not live yet. */
+/** Place by place the mean of equally long answers. */
+export function meanOf(answers: readonly Float32Array[]): Float32Array {
+  if (answers.length === 1) return answers[0]
+  const mean = new Float32Array(answers[0].length)
+  for (let i = 0; i < mean.length; i++) {
+    let sum = 0
+    for (const answer of answers) sum += answer[i]
+    mean[i] = sum / answers.length
+  }
+  return mean
+}
+
+/** Saves a model's members with their report as a new version; it is not live yet. */
 export async function saveTableModel(
   registry: ModelRegistry,
   version: NewTableVersion,
-  pipeline: Pipeline,
+  members: readonly Member[],
   reports: Readonly<Record<string, (manifest: TableManifest) => string>>,
 ): Promise<TableManifest> {
-  const { preparation, predictor } = pipeline.save()
-  const weights = new Uint8Array(preparation.bytes.length + predictor.bytes.length)
-  weights.set(preparation.bytes)
-  weights.set(predictor.bytes, preparation.bytes.length)
+  const saved = members.map(({ learner, parameters, pipeline }) => {
+    const { preparation, predictor } = pipeline.save()
+    return { learner, parameters, preparation, predictor }
+  })
+  const parts = saved.flatMap(({ preparation, predictor }) => [preparation.bytes, predictor.bytes])
+  const weights = new Uint8Array(Buffer.concat(parts))
   const manifestOf = (made: VersionFacts): TableManifest => ({
     format: 2,
     kind: 'table',
     ...version,
     ...made,
-    preparation: { description: preparation.description, bytes: preparation.bytes.length },
-    predictor: { description: predictor.description, bytes: predictor.bytes.length },
+    learner: members.map(({ learner }) => learner).join(' + '),
+    members: saved.map(({ preparation, predictor, ...member }) => ({
+      ...member,
+      preparation: { ...preparation, bytes: preparation.bytes.length },
+      predictor: { ...predictor, bytes: predictor.bytes.length },
+    })),
   })
   return registry.saveFiles(version.model, weights, manifestOf, reports)
 }
@@ -108,19 +143,25 @@ export async function loadTableModel(directory: string): Promise<TableModel> {
     const message = `the version in ${directory} was trained on the journal, not on a table`
     throw new LimnError('ERR_MODEL_KIND', message)
   }
-  const { preparation, predictor } = manifest
-  if (preparation.bytes + predictor.bytes !== files.bytes.length) {
+  const lengths = manifest.members.flatMap(({ preparation, predictor }) => {
+    return [preparation.bytes, predictor.bytes]
+  })
+  if (lengths.reduce((sum, length) => sum + length, 0) !== files.bytes.length) {
     const path = join(directory, 'weights.bin')
     throw new LimnError('ERR_MODEL_CORRUPT', `${path} is not as long as its manifest says`)
   }
-  const learner = await loadLearner(manifest.learner)
-  const pipeline = await Pipeline.load(learner, {
-    preparation: {
-      ...preparation,
-      bytes: new Uint8Array(files.bytes.subarray(0, preparation.bytes)),
-    },
-    predictor: { ...predictor, bytes: new Uint8Array(files.bytes.subarray(preparation.bytes)) },
-  })
+  let at = 0
+  const take = (length: number): Uint8Array => {
+    return new Uint8Array(files.bytes.subarray(at, (at += length)))
+  }
+  const pipelines: Pipeline[] = []
+  for (const { learner, preparation, predictor } of manifest.members) {
+    const saved = {
+      preparation: { ...preparation, bytes: take(preparation.bytes) },
+      predictor: { ...predictor, bytes: take(predictor.bytes) },
+    }
+    pipelines.push(await Pipeline.load(await loadLearner(learner), saved))
+  }
   if (manifest.calibration !== null) loadCalibration(manifest.calibration)
-  return new TableModel(manifest, pipeline)
+  return new TableModel(manifest, pipelines)
 }

@@ -10,19 +10,28 @@ import type { ModelRegistry } from '../registry.ts'
 import { readTable, readTableAs, type DataTable } from '../table/read-table.ts'
 import { crossBaselines } from './cross-baselines.ts'
 import { assignFolds, rowsOfFold } from './folds.ts'
+import { meanLoss } from './loss.ts'
 import { fitPipeline } from './pipeline.ts'
 import { searchModels, type Candidate, type SearchProgress } from './search.ts'
-import { saveTableModel, type TableManifest, type TableModel } from './table-model.ts'
+import {
+  meanOf,
+  saveTableModel,
+  type Member,
+  type TableManifest,
+  type TableModel,
+} from './table-model.ts'
 
 /** Tried by cross-validation where no learner is named. */
 const DEFAULT_LEARNERS: Readonly<Record<EvaluatedTask, readonly string[]>> = {
-  binary: ['logistic', 'boosted_trees', 'network'],
-  multiclass: ['logistic', 'boosted_trees', 'network'],
-  regression: ['linear', 'boosted_trees', 'network'],
+  binary: ['logistic', 'boosted_trees', 'random_forest', 'network'],
+  multiclass: ['logistic', 'boosted_trees', 'random_forest', 'network'],
+  regression: ['linear', 'boosted_trees', 'random_forest', 'network'],
   count: ['linear', 'boosted_trees', 'network'],
 }
 const FOLDS = 5
 const TRIALS = 8
+const MEMBERS_MAX = 3
+const MEMBER_GAIN_MIN = 0.001
 
 export interface TableTrainingRequest {
   readonly name: string
@@ -78,17 +87,20 @@ export async function trainOnTable(
   if (best === undefined || best.folds < folds) {
     throw new LimnError('ERR_MODEL_INTERRUPTED', 'interrupted before the first learner was tried')
   }
-  const calibration = calibrationOf(table, best.predictions, seed)
-  const predictions = crossCalibrated(table, best.predictions, calibration, { folds, seed })
+  const chosen = chooseMembers(table, tried, folds)
+  const held = meanOf(chosen.map((member) => member.predictions))
+  const calibration = calibrationOf(table, held, seed)
+  const predictions = crossCalibrated(table, held, calibration, { folds, seed })
   const threshold = thresholdOf(table, predictions)
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row)
-  const { parameters, learner } = best
-  const pipeline = await fitPipeline(learner, table, rows, { parameters, seed })
+  const members: Member[] = []
+  for (const { learner, parameters } of chosen) {
+    const pipeline = await fitPipeline(learner, table, rows, { parameters, seed })
+    members.push({ learner: learner.name, parameters, pipeline })
+  }
   const evaluation = evaluateRows(table, predictions, { threshold, seed, folds })
   const version = {
     model: request.name,
-    learner: learner.name,
-    parameters,
     task: learned,
     schema: table.schema,
     data: { file: basename(file), rows: table.count, unlabelled: table.unlabelled },
@@ -97,13 +109,39 @@ export async function trainOnTable(
     calibration,
     metrics: evaluation.metrics,
     tried: tried.map(shown),
-    importance: pipeline.importance(),
+    importance: members[0].pipeline.importance(),
   }
-  const manifest = await saveTableModel(registry, version, pipeline, {
+  const manifest = await saveTableModel(registry, version, members, {
     'evaluation.json': () => JSON.stringify(evaluation, null, 2),
   })
-  pipeline.dispose()
+  for (const { pipeline } of members) pipeline.dispose()
   return { manifest, evaluation }
+}
+
+/**
+ * The best candidate, and with it the best of other learners as long as the mean of all is better by
+ * more than a thousandth: models that err in other places correct each other.
+ */
+function chooseMembers(
+  table: DataTable,
+  tried: readonly Candidate[],
+  folds: number,
+): readonly Candidate[] {
+  const lossOf = (members: readonly Candidate[]): number => {
+    const mean = meanOf(members.map(({ predictions }) => predictions))
+    return meanLoss(taskOf(table), mean, table.labels, members[0].outputs)
+  }
+  let chosen: Candidate[] = []
+  let least = Number.POSITIVE_INFINITY
+  for (const candidate of tried) {
+    if (chosen.length === MEMBERS_MAX || candidate.folds < folds) break
+    if (chosen.some(({ learner }) => learner.name === candidate.learner.name)) continue
+    const loss = lossOf([...chosen, candidate])
+    if (loss > least * (1 - MEMBER_GAIN_MIN)) continue
+    chosen = [...chosen, candidate]
+    least = loss
+  }
+  return chosen
 }
 
 /**
