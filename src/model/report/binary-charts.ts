@@ -211,7 +211,7 @@ export function histogramCard({ curves, threshold, classNames }: Evaluation): Co
   })
   return html`<figure class="card">
     <h2>Scores by class</h2>
-    <p class="quiet">The further apart, the better. The dots across are the threshold in use.</p>
+    <p class="quiet">The further apart, the better. The dotted line is the threshold in use.</p>
     ${drawn}
     <div class="key">
       <span class="tone-a">${classNames[1]}</span><span class="tone-b">${classNames[0]}</span>

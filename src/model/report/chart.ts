@@ -4,7 +4,7 @@ import type { Scale } from './scale.ts'
 
 const WIDTH = 480
 const HEIGHT = 300
-const LEFT = 52
+const LEFT = 58
 const RIGHT = 20
 const TOP = 12
 const BOTTOM = 44
@@ -72,7 +72,7 @@ function titles({ across, up }: Frame): Content {
     html`<text class="title" text-anchor="middle" x="${centre}" y="${HEIGHT - 6}"
       >${across.title}</text
     >`,
-    html`<text class="title" text-anchor="middle" transform="translate(13 ${middle}) rotate(-90)"
+    html`<text class="title" text-anchor="middle" transform="translate(11 ${middle}) rotate(-90)"
       >${up.title}</text
     >`,
   ]

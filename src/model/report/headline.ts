@@ -45,7 +45,8 @@ export function metricsCard(evaluation: Evaluation): Markup {
 }
 
 export function intervalText({ low, high }: Metric): string {
-  return low === null || high === null ? '' : `${metric(low)} – ${metric(high)}`
+  if (low === null || high === null) return ''
+  return low < 0 ? `${metric(low)} to ${metric(high)}` : `${metric(low)} – ${metric(high)}`
 }
 
 function metricItem(name: MetricName, found: Metric | undefined, main: boolean): Content {
@@ -84,7 +85,8 @@ function comparison({ baselines, metrics, mainMetric }: Evaluation): string {
   return `Its ${title} is ${mine}; that of the ${rule.name} is ${its}.`
 }
 
-/** Names that are words begin small. */
+/** Names begin small inside a sentence, but for those of people and those that are letters. */
 export function inSentence(title: string): string {
-  return /^[A-Z][a-z]+( [a-z]+)?$/.test(title) ? title.toLowerCase() : title
+  const isName = /^(Brier|Poisson|[A-Z][A-Z0-9²])|^R²/.test(title)
+  return isName ? title : title.toLowerCase()
 }

@@ -76,6 +76,7 @@ td small { color: var(--quiet); margin-left: 6px; font-weight: 400; }
 .range i { position: absolute; top: 3px; height: 6px; border-radius: 3px; background: var(--a); opacity: 0.3; min-width: 2px; }
 .range b { position: absolute; top: 1px; width: 3px; height: 10px; margin-left: -1px; border-radius: 2px; background: var(--a); }
 table.bars td, table.bars th { border: 0; padding: 3px 10px 3px 0; }
+.bars tbody th:first-child { white-space: nowrap; }
 .bars th { width: 1%; max-width: 340px; overflow: hidden; text-overflow: ellipsis; }
 .bars td:last-child { width: 1%; text-align: left; padding-right: 0; }
 .track i { display: block; height: 14px; min-width: 2px; border-radius: 4px; background: var(--a); opacity: 0.8; }

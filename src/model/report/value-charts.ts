@@ -83,8 +83,7 @@ function residualsCard({ residuals }: ValueCurves): Markup {
   return html`<figure class="card">
     <h2>Residuals</h2>
     <p class="quiet">
-      Predicted − actual: right of the dots it said too much. The outer bars also hold what lies
-      beyond.
+      Right of the dotted line it said too much. The outer bars also hold what lies beyond.
     </p>
     ${drawn}
   </figure>`
