@@ -26,8 +26,8 @@ export function binOf(value: number, edges: Float32Array): number {
   return low
 }
 
-/** Null where there are more than `most`. */
-function differentValues(sorted: Float32Array, most: number): Float32Array | null {
+/** Different values in rising order, null where there are more than `most`. */
+export function differentValues(sorted: Float32Array, most: number): Float32Array | null {
   const values: number[] = []
   for (const value of sorted) {
     if (value === values.at(-1)) continue

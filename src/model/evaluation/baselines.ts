@@ -65,7 +65,9 @@ function ruleBaseline(training: Examples, { input, threshold, outputs }: Rule): 
   const at = Number(threshold.toPrecision(4))
   const rule: Omit<Baseline, 'threshold'> = {
     name: 'best one-input rule',
-    description: `Looks only at whether "${names[input]}" is above ${at}.`,
+    description: isFlag(names[input])
+      ? `Looks only at whether “${names[input]}”.`
+      : `Looks only at whether “${names[input]}” is above ${at}.`,
     predict: (rows, count) => {
       const size = outputs.above.length
       const out = new Float32Array(count * size)
@@ -82,13 +84,18 @@ function ruleBaseline(training: Examples, { input, threshold, outputs }: Rule): 
   return { ...rule, threshold: bestF1({ scores, labels, weights }).threshold }
 }
 
+/** Whether an input is named as flags of categories are. */
+function isFlag(name: string): boolean {
+  return / = | is missing$/.test(name)
+}
+
 function lastValueBaseline(training: Examples, input: number): Baseline {
   const { names, width } = training
   const [mean] = constantOutputs(training)
   const least = training.task === 'count' ? 0 : Number.NEGATIVE_INFINITY
   return {
     name: 'last value',
-    description: `Gives "${names[input]}" as it is, the mean where it is missing.`,
+    description: `Gives “${names[input]}” as it is, the mean where it is missing.`,
     threshold: 0.5,
     predict: (rows, count) =>
       Float32Array.from({ length: count }, (_, row) => {

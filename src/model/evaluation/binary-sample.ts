@@ -39,67 +39,80 @@ export function binarySample(rows: BinaryRows): Sample<BinaryMetric> {
   const ranking = rankScores(rows.scores)
   const scores = inOrder(rows.scores, ranking)
   const labels = Uint8Array.from(inOrder(rows.labels, ranking))
-  const prepared = { scores, labels, ends: ranking.ends, threshold: rows.threshold }
+  const yes = scores.reduce((n, score) => n + Number(score >= rows.threshold), 0)
   const losses = lossesOf(scores, labels)
-  const bins = scores.map((p) =>
-    Math.min(CALIBRATION_BINS - 1, Math.max(0, Math.floor(p * CALIBRATION_BINS))),
-  )
+  const bins = Uint8Array.from(scores, (p) => {
+    return Math.min(CALIBRATION_BINS - 1, Math.max(0, Math.floor(p * CALIBRATION_BINS)))
+  })
   return {
     count: scores.length,
     weights: weightsInOrder(rows.weights, ranking.order),
     strata: positionsByClass(labels, 2),
     measure: (weights) => ({
-      ...rankingMetrics(prepared, weights),
-      ...probabilityMetrics({ ...prepared, losses, bins }, weights),
-      ...decisionMetrics(prepared, weights),
+      ...orderMetrics({ labels, ends: ranking.ends, yes }, weights),
+      ...probabilityMetrics({ scores, labels, losses, bins }, weights),
     }),
   }
 }
 
-interface Prepared {
-  readonly scores: Float32Array
+interface Ordered {
   readonly labels: Uint8Array
   readonly ends: Uint32Array
-  readonly threshold: number
+  /** Positions before this one are called positive. */
+  readonly yes: number
 }
 
-/** Areas under both curves, exact with ties, in one pass from the highest score down. */
-function rankingMetrics({ labels, ends }: Prepared, weights: Float64Array) {
+/** What follows from the order: one pass from the highest score down, exact with ties. */
+function orderMetrics({ labels, ends, yes }: Ordered, weights: Float64Array) {
   let positives = 0
   let negatives = 0
   let area = 0
   let precision = 0
+  let hits = 0
+  let falseAlarms = 0
   let at = 0
-  for (const end of ends) {
+  for (let group = 0; group < ends.length; group++) {
     let up = 0
     let down = 0
-    for (; at < end; at++) {
-      if (labels[at] === 1) up += weights[at]
-      else down += weights[at]
+    for (; at < ends[group]; at++) {
+      const weight = weights[at]
+      up += weight * labels[at]
+      down += weight - weight * labels[at]
     }
     area += down * (positives + up / 2)
     positives += up
     negatives += down
     if (up > 0) precision += (up * positives) / (positives + negatives)
+    if (at !== yes) continue
+    hits = positives
+    falseAlarms = negatives
   }
+  const said = hits + falseAlarms
   return {
     rocAuc: positives > 0 && negatives > 0 ? area / (positives * negatives) : Number.NaN,
     prAuc: positives > 0 ? precision / positives : Number.NaN,
+    accuracy: (hits + negatives - falseAlarms) / (positives + negatives),
+    precision: said > 0 ? hits / said : 0,
+    recall: positives > 0 ? hits / positives : 0,
+    f1: said + positives > 0 ? (2 * hits) / (said + positives) : 0,
   }
 }
 
-interface Losses extends Prepared {
+interface Scored {
+  readonly scores: Float32Array
+  readonly labels: Uint8Array
   readonly losses: Float64Array
-  readonly bins: Float32Array
+  readonly bins: Uint8Array
 }
 
-function probabilityMetrics({ scores, labels, losses, bins }: Losses, weights: Float64Array) {
+function probabilityMetrics({ scores, labels, losses, bins }: Scored, weights: Float64Array) {
   const gaps = new Float64Array(CALIBRATION_BINS)
   let total = 0
   let loss = 0
   let squares = 0
   for (let i = 0; i < scores.length; i++) {
     const weight = weights[i]
+    if (weight === 0) continue
     const off = scores[i] - labels[i]
     total += weight
     loss += weight * losses[i]
@@ -109,28 +122,6 @@ function probabilityMetrics({ scores, labels, losses, bins }: Losses, weights: F
   let gap = 0
   for (const one of gaps) gap += Math.abs(one)
   return { logLoss: loss / total, brier: squares / total, ece: gap / total }
-}
-
-function decisionMetrics({ scores, labels, threshold }: Prepared, weights: Float64Array) {
-  let hits = 0
-  let yes = 0
-  let positives = 0
-  let total = 0
-  for (let i = 0; i < scores.length; i++) {
-    const weight = weights[i]
-    const isYes = scores[i] >= threshold
-    total += weight
-    if (isYes) yes += weight
-    if (labels[i] === 0) continue
-    positives += weight
-    if (isYes) hits += weight
-  }
-  return {
-    accuracy: (total - positives - yes + 2 * hits) / total,
-    precision: yes > 0 ? hits / yes : 0,
-    recall: positives > 0 ? hits / positives : 0,
-    f1: yes + positives > 0 ? (2 * hits) / (yes + positives) : 0,
-  }
 }
 
 function lossesOf(scores: Float32Array, labels: Uint8Array): Float64Array {

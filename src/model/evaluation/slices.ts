@@ -1,9 +1,10 @@
 import type { TableColumn } from '../table/schema.ts'
+import { differentValues } from '../binning.ts'
 import { quantile, sortedValues, type RawRows } from '../preparation/column-values.ts'
 import { measureWithIntervals, type Metrics } from './bootstrap.ts'
 import { sampleOf, takeOutcome, type MetricName, type Outcome } from './outcome.ts'
 
-/** Values of a category shown one by one; the others stand together. */
+/** Values shown one by one; other categories stand together, more numbers are cut into quarters. */
 const VALUES_MAX = 10
 const PARTS = 4
 const RESAMPLES = 200
@@ -19,13 +20,13 @@ export interface Slice {
   readonly metrics: Metrics<MetricName>
 }
 
-/** Metrics of the rows for each value of a column: categories, or quarters of numbers and times. */
+/** Metrics of the rows for each value of a column: categories, numbers of few, or quarters of many. */
 export function slicesBy(
   outcome: Outcome,
   raw: RawRows,
   column: TableColumn & { readonly at: number },
 ): Slice[] {
-  const parts = column.kind === 'category' ? byCategory(raw, column) : byRange(raw, column)
+  const parts = partsOf(raw, column)
   return parts
     .filter(({ rows }) => rows.length > 0)
     .map(({ value, rows }) => {
@@ -35,6 +36,13 @@ export function slicesBy(
     })
 }
 
+function partsOf(raw: RawRows, column: TableColumn & { readonly at: number }): Part[] {
+  if (column.kind === 'category') return byCategory(raw, column)
+  const sorted = sortedValues(raw, column.at)
+  const values = differentValues(sorted, VALUES_MAX)
+  return values === null ? byRange(raw, column, sorted) : byValue(raw, column, values)
+}
+
 interface Part {
   readonly value: string
   readonly rows: number[]
@@ -42,7 +50,8 @@ interface Part {
 
 function meansOf(taken: Outcome): Pick<Slice, 'meanLabel' | 'meanPrediction'> {
   if (taken.task === 'multiclass') return { meanLabel: null, meanPrediction: null }
-  return { meanLabel: mean(taken.labels), meanPrediction: mean(taken.outputs) }
+  const { labels, outputs, weights } = taken
+  return { meanLabel: mean(labels, weights), meanPrediction: mean(outputs, weights) }
 }
 
 function byCategory(raw: RawRows, column: TableColumn & { readonly at: number }): Part[] {
@@ -58,8 +67,27 @@ function byCategory(raw: RawRows, column: TableColumn & { readonly at: number })
   return [...ordered.slice(0, VALUES_MAX), { value: '(others)', rows: others }, missing]
 }
 
-function byRange(raw: RawRows, column: TableColumn & { readonly at: number }): Part[] {
-  const sorted = sortedValues(raw, column.at)
+function byValue(
+  raw: RawRows,
+  column: TableColumn & { readonly at: number },
+  values: Float32Array,
+): Part[] {
+  const shown = shownAs(column)
+  const parts = Array.from(values, (value): Part => ({ value: shown(value), rows: [] }))
+  const missing: Part = { value: '(missing)', rows: [] }
+  for (let row = 0; row < raw.count; row++) {
+    const part = values.indexOf(raw.rows[row * raw.width + column.at])
+    if (part < 0) missing.rows.push(row)
+    else parts[part].rows.push(row)
+  }
+  return [...parts, missing]
+}
+
+function byRange(
+  raw: RawRows,
+  column: TableColumn & { readonly at: number },
+  sorted: Float32Array,
+): Part[] {
   const shown = shownAs(column)
   const cuts = Array.from({ length: PARTS - 1 }, (_, i) => quantile(sorted, (i + 1) / PARTS))
   const edges = [...new Set(cuts)].filter((cut) => cut < sorted[sorted.length - 1])
@@ -83,8 +111,13 @@ function shownAs({ kind, origin }: TableColumn): (value: number) => string {
   return (value) => new Date((origin + value) * 86_400_000).toISOString().slice(0, 10)
 }
 
-function mean(values: Float32Array): number {
+function mean(values: Float32Array, weights: Float32Array | null): number {
   let sum = 0
-  for (const value of values) sum += value
-  return sum / values.length
+  let total = 0
+  values.forEach((value, row) => {
+    const weight = weights === null ? 1 : weights[row]
+    sum += weight * value
+    total += weight
+  })
+  return sum / total
 }

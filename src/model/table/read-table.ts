@@ -15,6 +15,8 @@ export interface DataTable {
   readonly columns: readonly TableColumn[]
   readonly task: Task | null
   readonly count: number
+  /** Values of a row: as many as there are columns. */
+  readonly width: number
   /** `count × columns`, row by row: numbers, codes of categories, days; missing values are NaN. */
   readonly rows: Float32Array
   /** Class index or value of each row; of length 0 where there is no label or none was wanted. */
@@ -132,6 +134,7 @@ class TableFiller {
       columns,
       task: label?.task ?? null,
       count,
+      width: columns.length,
       rows: this.rows.subarray(0, count * columns.length),
       labels: this.labelPlace < 0 ? new Float32Array(0) : this.labels.subarray(0, count),
       classes: label?.classes.length ?? 0,

@@ -52,6 +52,19 @@ test('the interval of a mean is that of the normal approximation', () => {
   expect(Math.abs((bias.high ?? 0) + mean) / half).toBeCloseTo(1, 1)
 })
 
+test('many rows are drawn one by one, to the same interval', () => {
+  const random = new Random(6)
+  const count = 30_000
+  const actual = Float32Array.from({ length: count }, () => random.normal())
+  const predicted = new Float32Array(count)
+  const { mse } = measureWithIntervals(valueSample({ predicted, actual, weights: null }))
+  const squares = actual.map((y) => y * y)
+  const mean = squares.reduce((a, b) => a + b, 0) / count
+  const variance = squares.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count
+  const half = 1.96 * Math.sqrt(variance / count)
+  expect(((mse.high ?? 0) - (mse.low ?? 0)) / (2 * half)).toBeCloseTo(1, 1)
+})
+
 test('what has no value has no interval', () => {
   const labels = Float32Array.of(1, 1, 1)
   const scores = Float32Array.of(0.1, 0.2, 0.3)

@@ -52,7 +52,7 @@ test.each(['binary', 'multiclass', 'regression', 'count'] as const)(
     const [constant, rule] = baselines
     expect(value(metrics)).toBeGreaterThan(value(rule.metrics))
     expect(value(rule.metrics)).toBeGreaterThan(value(constant.metrics))
-    expect(rule.description).toContain('"input 0"')
+    expect(rule.description).toContain('“input 0”')
     const names = baselines.map(({ name }) => name)
     expect(names.includes('last value')).toBe(task === 'regression' || task === 'count')
     expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation)

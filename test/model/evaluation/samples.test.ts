@@ -45,7 +45,10 @@ describe('binary', () => {
       fc.property(scored, threshold, ({ scores, labels }, at) => {
         const { accuracy, precision, recall, f1 } = plainDecision(scores, labels, at)
         close(measure(binarySample({ scores, labels, weights: null, threshold: at })), {
-          ...{ accuracy, precision, recall, f1 },
+          accuracy,
+          precision,
+          recall,
+          f1,
           rocAuc: plainRocAuc(scores, labels),
           prAuc: plainPrAuc(scores, labels),
           logLoss: plainLogLoss(scores, labels),
