@@ -37,8 +37,7 @@ export function lossOf(
     const mean = Math.max(PROBABILITY_MIN, outputs[at])
     return mean - label * Math.log(mean)
   }
-  const probability =
-    size > 1 ? outputs[at + label] : label === 1 ? outputs[at] : 1 - outputs[at]
+  const probability = size > 1 ? outputs[at + label] : label === 1 ? outputs[at] : 1 - outputs[at]
   return -Math.log(Math.min(1, Math.max(PROBABILITY_MIN, probability)))
 }
 

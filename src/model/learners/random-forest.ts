@@ -38,11 +38,15 @@ export const randomForest: Learner = {
       grid: [1, 2, 5, 10, 25],
       logarithmic: true,
     }),
-    inputShare: parameter('Share of the inputs that a split looks at; 0: 2 √inputs for classes, a third for values', 0, {
-      min: 0,
-      max: 1,
-      grid: [0.1, 0.2, 0.35, 0.6, 1],
-    }),
+    inputShare: parameter(
+      'Share of the inputs that a split looks at; 0: 2 √inputs for classes, a third for values',
+      0,
+      {
+        min: 0,
+        max: 1,
+        grid: [0.1, 0.2, 0.35, 0.6, 1],
+      },
+    ),
     rowShare: parameter('Rows drawn for a tree, with repetition, as a share of all', 1, {
       min: 0.01,
       max: 1,
@@ -96,7 +100,11 @@ export const randomForest: Learner = {
  * Where no share is given: a third of the inputs for values, 2 √inputs for classes. Breiman (2001) takes
  * √inputs, which is too few where most inputs are flags of categories.
  */
-function inputsPerSplit({ examples }: TreeData, { inputShare }: Parameters, inputs: number): number {
+function inputsPerSplit(
+  { examples }: TreeData,
+  { inputShare }: Parameters,
+  inputs: number,
+): number {
   if (inputShare > 0) return Math.max(1, Math.round(inputShare * inputs))
   return Math.max(1, Math.ceil(examples.classes > 0 ? 2 * Math.sqrt(inputs) : inputs / 3))
 }

@@ -1,7 +1,13 @@
 import { ForestPredictor, loadForest } from './forest-predictor.ts'
 import { finishTrees } from './forest.ts'
 import { GrowingTrees } from './growing-trees.ts'
-import { checkRequest, parameter, type FitRequest, type Learner, type Predictor } from './learner.ts'
+import {
+  checkRequest,
+  parameter,
+  type FitRequest,
+  type Learner,
+  type Predictor,
+} from './learner.ts'
 import { pruneTree } from './prune-tree.ts'
 import { Checker, prepareTreeData, usefulInputs } from './tree-data.ts'
 import { TreeGrower } from './tree-grower.ts'
