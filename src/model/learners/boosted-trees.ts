@@ -199,8 +199,14 @@ class Boosting {
     const { rows, random } = this.data
     const { rowShare } = this.parameters
     if (rowShare === 1) return rows.slice()
-    for (const row of rows) this.drawn[row] = random.next() < rowShare ? 1 : 0
-    return rows.filter((row) => this.drawn[row] === 1)
+    const taken = new Uint32Array(rows.length)
+    let size = 0
+    for (const row of rows) {
+      const draw = random.next() < rowShare
+      this.drawn[row] = draw ? 1 : 0
+      if (draw) taken[size++] = row
+    }
+    return taken.slice(0, size)
   }
 
   private drawInputs(): Uint32Array<ArrayBuffer> {

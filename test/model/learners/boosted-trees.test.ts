@@ -6,7 +6,7 @@ learnerContract(boostedTrees, [
   madeCase('binary', {
     training: 6_000,
     random: true,
-    learned: onTheRightInputs(nearBestRanking(0.015, 0.02)),
+    learned: onTheRightInputs(0.8, nearBestRanking(0.015, 0.02)),
   }),
   madeCase('binary', {
     training: 6_000,
