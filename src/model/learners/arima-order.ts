@@ -24,7 +24,10 @@ export interface WantedOrder {
 }
 
 /** Whether models of a series are fitted by exact likelihood; the same for all, so that they compare. */
-export function isExact(series: Float64Array, { p, q, seasonalP, seasonalQ, period }: WantedOrder): boolean {
+export function isExact(
+  series: Float64Array,
+  { p, q, seasonalP, seasonalQ, period }: WantedOrder,
+): boolean {
   const plain = Math.max(PLAIN_MAX, p ?? 0, q ?? 0)
   const seasonal = period > 1 ? Math.max(SEASONAL_MAX, seasonalP ?? 0, seasonalQ ?? 0) : 0
   return (plain + period * seasonal) ** 2 * series.length <= EXACT_WORK_MAX
