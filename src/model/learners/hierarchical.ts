@@ -59,7 +59,7 @@ export const hierarchical: Learner = {
       whole: true,
       grid: [0, 1, 2],
     }),
-    rows: parameter('Rows used at most, drawn from all; memory is 4 bytes a pair', 4_000, {
+    rowsMax: parameter('Rows used at most, drawn from all; memory is 4 bytes a pair', 4_000, {
       min: 10,
       max: 10_000,
       whole: true,
@@ -70,7 +70,7 @@ export const hierarchical: Learner = {
     const parameters = checkRequest(hierarchical, request)
     const { training, seed } = request
     const { width, count } = training
-    const chosen = drawRows(count, parameters.rows, new Random(seed))
+    const chosen = drawRows(count, parameters.rowsMax, new Random(seed))
     const rows = takeRows(training.rows, width, chosen)
     const linkage = LINKAGES[parameters.linkage]
     const pace = new Pace(request, 2 * chosen.length)

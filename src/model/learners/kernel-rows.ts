@@ -1,4 +1,4 @@
-import { readRow } from './row-values.ts'
+import { productsWith, readRow } from './row-values.ts'
 
 /** Memory for rows of the kernel. */
 const CACHE_BYTES_MAX = 256 * 2 ** 20
@@ -13,6 +13,7 @@ export class KernelRows {
   private readonly count: number
   private readonly data: Float64Array
   private readonly squares: Float64Array
+  private readonly products: Float64Array
   private readonly gamma: number
   private readonly kept = new Map<number, Float32Array>()
   private readonly most: number
@@ -25,6 +26,7 @@ export class KernelRows {
       readRow(rows, row * width, this.data.subarray(row * width, (row + 1) * width))
     }
     this.squares = squaresOf(this.data, width)
+    this.products = new Float64Array(this.count)
     this.gamma = gamma
     this.most = Math.max(3, Math.floor(CACHE_BYTES_MAX / (4 * this.count)))
   }
@@ -50,12 +52,10 @@ export class KernelRows {
   }
 
   private compute(index: number, row: Float32Array): void {
-    const { width, data, squares, gamma, count } = this
-    const own = index * width
-    for (let other = 0, at = 0; other < count; other++, at += width) {
-      let product = 0
-      for (let i = 0; i < width; i++) product += data[own + i] * data[at + i]
-      const squared = squares[index] + squares[other] - 2 * product
+    const { width, data, squares, products, gamma, count } = this
+    productsWith(data.subarray(index * width, (index + 1) * width), data, products)
+    for (let other = 0; other < count; other++) {
+      const squared = squares[index] + squares[other] - 2 * products[other]
       row[other] = Math.exp(-gamma * Math.max(0, squared))
     }
     row[index] = 1

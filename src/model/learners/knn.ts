@@ -70,18 +70,22 @@ export const knn: Learner = {
       whole: true,
       grid: [0, 1],
     }),
-    rows: parameter('Rows kept at most, drawn from all; time to predict grows with them', 20_000, {
-      min: 10,
-      max: 200_000,
-      whole: true,
-    }),
+    rowsMax: parameter(
+      'Rows kept at most, drawn from all; time to predict grows with them',
+      20_000,
+      {
+        min: 10,
+        max: 200_000,
+        whole: true,
+      },
+    ),
   },
 
   async fit(request: FitRequest): Promise<Predictor> {
     const parameters = checkRequest(knn, request)
     const { training, seed } = request
     const { width, classes, count } = training
-    const chosen = drawRows(count, parameters.rows, new Random(seed))
+    const chosen = drawRows(count, parameters.rowsMax, new Random(seed))
     const arrays = {
       rows: takeRows(training.rows, width, chosen),
       labels: takeRows(training.labels, 1, chosen),

@@ -4,7 +4,7 @@ import { KernelRows, squaresOf } from './kernel-rows.ts'
 import { checkRequest, parameter } from './learner.ts'
 import type { FitRequest, Learner, Predictor, SavedPredictor } from './learner.ts'
 import { Pace } from './pace.ts'
-import { takeRows } from './row-values.ts'
+import { productsWith, takeRows } from './row-values.ts'
 import { loadModel, saveModel, size } from './saved-model.ts'
 import type { KeptModel, ModelFormat } from './saved-model.ts'
 import { optimise } from './sequential-optimisation.ts'
@@ -59,7 +59,7 @@ export const svmRbf: Learner = {
       max: 10,
       grid: [0, 0.05, 0.1, 0.2],
     }),
-    rows: parameter('Rows used at most, drawn from all; time grows with their square', 10_000, {
+    rowsMax: parameter('Rows used at most, drawn from all; time grows with their square', 10_000, {
       min: 10,
       max: 50_000,
       whole: true,
@@ -73,7 +73,7 @@ export const svmRbf: Learner = {
 
   async fit(request: FitRequest): Promise<Predictor> {
     const parameters = checkRequest(svmRbf, request)
-    const divided = divideRows(request, parameters.rows)
+    const divided = divideRows(request, parameters.rowsMax)
     const problems = machinesOf(divided)
     const pace = new Pace(request, problems.length)
     const { rows, width } = divided.fitted
@@ -154,14 +154,15 @@ function decideWith(
 ): Decide {
   const data = Float64Array.from(vectors)
   const squares = squaresOf(data, width)
+  const products = new Float64Array(count)
   return (row, decisions) => {
     let own = 0
     for (let i = 0; i < width; i++) own += row[i] * row[i]
     decisions.set(offsets)
-    for (let vector = 0, at = 0; vector < count; vector++, at += width) {
-      let product = 0
-      for (let i = 0; i < width; i++) product += row[i] * data[at + i]
-      const kernel = Math.exp(-gamma * Math.max(0, own + squares[vector] - 2 * product))
+    productsWith(row, data, products)
+    for (let vector = 0; vector < count; vector++) {
+      const squared = own + squares[vector] - 2 * products[vector]
+      const kernel = Math.exp(-gamma * Math.max(0, squared))
       for (let machine = 0; machine < decisions.length; machine++) {
         decisions[machine] += duals[machine * count + vector] * kernel
       }

@@ -62,7 +62,7 @@ export const tsne: Learner = {
       whole: true,
       grid: [500, 750, 1_000],
     }),
-    rows: parameter('Rows used at most, drawn from all', 2_000, {
+    rowsMax: parameter('Rows used at most, drawn from all', 2_000, {
       min: ROWS_MIN,
       max: 20_000,
       whole: true,
@@ -77,7 +77,7 @@ export const tsne: Learner = {
       throw new LimnError('ERR_DATASET_EMPTY', `tsne needs ${ROWS_MIN} rows, not ${count}`)
     }
     const random = new Random(seed)
-    const chosen = drawRows(count, parameters.rows, random)
+    const chosen = drawRows(count, parameters.rowsMax, random)
     const rows = takeRows(training.rows, width, chosen)
     const perplexity = Math.max(1, Math.min(parameters.perplexity, (chosen.length - 1) / 3))
     const pace = new Pace(request, chosen.length + parameters.rounds)
