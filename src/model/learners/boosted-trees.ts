@@ -61,10 +61,10 @@ export const boostedTrees: Learner = {
       whole: true,
       grid: [15, 31, 63],
     }),
-    weightMin: parameter('Least sum of curvatures in a leaf', 1, {
+    weightMin: parameter('Least sum of curvatures in a leaf', 3, {
       min: 0.001,
       max: 1e9,
-      grid: [0.5, 1, 5, 20],
+      grid: [1, 3, 10, 30],
       logarithmic: true,
     }),
     penalty: parameter('Pulls leaves toward 0 (L2)', 1, {

@@ -1,5 +1,5 @@
 import { MISSING, type TreeTable } from './tree-table.ts'
-import type { Split } from './tree-split.ts'
+import type { SplitChoice } from './tree-split.ts'
 
 export const LEAF = -1
 
@@ -34,7 +34,7 @@ export class GrowingTrees {
   }
 
   /** @returns the left child */
-  split(node: number, split: Split): number {
+  split(node: number, split: SplitChoice): number {
     const left = this.add()
     this.add()
     this.inputs[node] = split.input

@@ -1,4 +1,4 @@
-import type { HistogramPart, Statistic } from './tree-statistic.ts'
+import type { HistogramLayout, HistogramPart, Statistic } from './tree-statistic.ts'
 import { EMPTY_SHARE, type Split } from './tree-split.ts'
 
 /**
@@ -44,11 +44,15 @@ export class ClassStatistic implements Statistic {
     return sums
   }
 
-  add(column: Uint8Array, histogram: Float64Array, base: number): void {
+  add(histogram: Float64Array, inputs: Uint32Array, { columns, bases }: HistogramLayout): void {
     const { rows, start, count, channels, gatheredClasses, gatheredWeights } = this
-    for (let i = 0; i < count; i++) {
-      const at = (base + column[rows[start + i]]) * channels + gatheredClasses[i]
-      histogram[at] += gatheredWeights[i]
+    for (const input of inputs) {
+      const column = columns[input]
+      const base = bases[input]
+      for (let i = 0; i < count; i++) {
+        const at = (base + column[rows[start + i]]) * channels + gatheredClasses[i]
+        histogram[at] += gatheredWeights[i]
+      }
     }
   }
 

@@ -2,7 +2,7 @@ import type { Random } from '../random.ts'
 import type { GrowingTrees } from './growing-trees.ts'
 import { HistogramPool } from './histogram-pool.ts'
 import { Split, type SplitRules } from './tree-split.ts'
-import type { Statistic } from './tree-statistic.ts'
+import type { HistogramLayout, Statistic } from './tree-statistic.ts'
 import { MISSING, type TreeTable } from './tree-table.ts'
 
 export interface GrowthRules extends SplitRules {
@@ -53,10 +53,11 @@ export class TreeGrower {
   private readonly statistic: Statistic
   private readonly rules: GrowthRules
   /** Of each input: where its part of a histogram begins, and its number of codes. */
-  private readonly bases: Uint32Array
+  private readonly layout: HistogramLayout
   private readonly codes: Uint16Array
   private readonly pool: HistogramPool | null
-  private readonly part: Float64Array<ArrayBuffer>
+  /** Of nodes for which none is kept. */
+  private readonly histogram: Float64Array<ArrayBuffer>
   private readonly moved: Uint32Array<ArrayBuffer>
 
   constructor(table: TreeTable, statistic: Statistic, rules: GrowthRules) {
@@ -65,17 +66,13 @@ export class TreeGrower {
     this.rules = rules
     this.moved = new Uint32Array(table.count)
     this.codes = Uint16Array.from(table.cuts, (cuts) => cuts.length + 2)
-    this.bases = new Uint32Array(table.width)
-    let total = 0
-    let most = 0
-    for (let input = 0; input < table.width; input++) {
-      this.bases[input] = total
-      total += this.codes[input]
-      most = Math.max(most, this.codes[input])
-    }
-    this.part = new Float64Array(most * statistic.channels)
+    const bases = new Uint32Array(table.width)
+    for (let i = 1; i < table.width; i++) bases[i] = bases[i - 1] + this.codes[i - 1]
+    this.layout = { columns: table.columns, bases }
+    const total = this.codes.reduce((sum, codes) => sum + codes, 0)
+    this.histogram = new Float64Array(total * statistic.channels)
     const kept = 2 * rules.inputsPerSplit > table.width
-    this.pool = kept ? new HistogramPool(total * statistic.channels) : null
+    this.pool = kept ? new HistogramPool(this.histogram.length) : null
   }
 
   /** Adds a tree; the values of its leaves are left to the caller. */
@@ -123,9 +120,25 @@ export class TreeGrower {
     node.histogram = this.pool.take()
     if (node.histogram === null) return
     this.statistic.gather(rows, node.start, node.end)
-    node.histogram.fill(0)
+    this.addRows(node.histogram, inputs)
+  }
+
+  /** Fills the parts that some inputs have of a histogram from the gathered rows. */
+  private addRows(histogram: Float64Array, inputs: Uint32Array): void {
+    const { channels } = this.statistic
     for (const input of inputs) {
-      this.statistic.add(this.table.columns[input], node.histogram, this.bases[input])
+      const base = this.layout.bases[input]
+      histogram.fill(0, base * channels, (base + this.codes[input]) * channels)
+    }
+    this.statistic.add(histogram, inputs, this.layout)
+  }
+
+  private subtract(from: Float64Array, what: Float64Array, inputs: Uint32Array): void {
+    const { channels } = this.statistic
+    for (const input of inputs) {
+      const start = this.layout.bases[input] * channels
+      const end = start + this.codes[input] * channels
+      for (let i = start; i < end; i++) from[i] -= what[i]
     }
   }
 
@@ -145,13 +158,9 @@ export class TreeGrower {
       this.sumUp(larger, task)
       return
     }
-    const { statistic } = this
-    statistic.gather(task.rows, smaller.start, smaller.end)
-    histogram.fill(0)
-    for (const input of task.inputs) {
-      statistic.add(this.table.columns[input], histogram, this.bases[input])
-    }
-    subtract(parent.histogram, histogram)
+    this.statistic.gather(task.rows, smaller.start, smaller.end)
+    this.addRows(histogram, task.inputs)
+    this.subtract(parent.histogram, histogram, task.inputs)
     larger.histogram = parent.histogram
     parent.histogram = null
     smaller.histogram = histogram
@@ -167,21 +176,17 @@ export class TreeGrower {
   /** Finds the best split of a node, or none. */
   private search(node: OpenNode, task: GrowthTask): void {
     if (!this.divisible(node)) return
-    const { statistic, rules, table, codes } = this
+    const { statistic, rules, codes } = this
+    const looked = drawInputs(task, rules.inputsPerSplit)
+    const histogram = node.histogram ?? this.histogram
+    if (node.histogram === null) {
+      statistic.gather(task.rows, node.start, node.end)
+      this.addRows(histogram, looked)
+    }
     const best = new Split(rules.gainMin)
-    if (node.histogram === null) statistic.gather(task.rows, node.start, node.end)
-    const looked = Math.min(rules.inputsPerSplit, task.inputs.length)
-    for (let i = 0; i < looked; i++) {
-      const input = looked < task.inputs.length ? draw(task, i) : task.inputs[i]
-      const shared = { codes: codes[input], input, rules }
-      if (node.histogram !== null) {
-        const part = { ...shared, histogram: node.histogram, base: this.bases[input] }
-        statistic.scan(part, node.sums, best)
-      } else {
-        this.part.fill(0, 0, codes[input] * statistic.channels)
-        statistic.add(table.columns[input], this.part, 0)
-        statistic.scan({ ...shared, histogram: this.part, base: 0 }, node.sums, best)
-      }
+    for (const input of looked) {
+      const part = { histogram, base: this.layout.bases[input], codes: codes[input], input, rules }
+      statistic.scan(part, node.sums, best)
     }
     if (best.input >= 0) node.split = best
   }
@@ -224,15 +229,14 @@ function takeNext(frontier: OpenNode[], best: boolean): OpenNode {
   return frontier.splice(at, 1)[0]
 }
 
-/** The i-th of the inputs, drawn from those not drawn yet. */
-function draw({ inputs, random }: GrowthTask, i: number): number {
-  const j = i + Math.floor(random.next() * (inputs.length - i))
-  const drawn = inputs[j]
-  inputs[j] = inputs[i]
-  inputs[i] = drawn
-  return drawn
-}
-
-function subtract(from: Float64Array, what: Float64Array): void {
-  for (let i = 0; i < from.length; i++) from[i] -= what[i]
+/** Some of the inputs, drawn anew: they come first afterwards. */
+function drawInputs({ inputs, random }: GrowthTask, count: number): Uint32Array {
+  if (count >= inputs.length) return inputs
+  for (let i = 0; i < count; i++) {
+    const j = i + Math.floor(random.next() * (inputs.length - i))
+    const drawn = inputs[j]
+    inputs[j] = inputs[i]
+    inputs[i] = drawn
+  }
+  return inputs.subarray(0, count)
 }

@@ -7,8 +7,16 @@ export interface SplitRules {
   readonly gainMin: number
 }
 
-/** The best split of a node so far: codes up to `threshold` go left. */
-export class Split {
+/** Codes up to `threshold` go left. */
+export interface SplitChoice {
+  readonly gain: number
+  readonly input: number
+  readonly threshold: number
+  readonly missingLeft: boolean
+}
+
+/** The best split of a node so far. */
+export class Split implements SplitChoice {
   gain: number
   input = -1
   threshold = 0

@@ -10,11 +10,18 @@ export interface Statistic {
   gather(rows: Uint32Array<ArrayBuffer>, start: number, end: number): void
   /** Sums over the gathered rows. */
   total(): Float64Array
-  /** Adds the gathered rows to an input's part of a histogram, which begins at code `base`. */
-  add(column: Uint8Array, histogram: Float64Array, base: number): void
+  /** Adds the gathered rows to the parts that some inputs have of a histogram. */
+  add(histogram: Float64Array, inputs: Uint32Array, layout: HistogramLayout): void
   /** Replaces `best` where a split of the input's part of a histogram gains more. */
   scan(part: HistogramPart, node: Float64Array, best: Split): void
   weight(sums: Float64Array): number
+}
+
+export interface HistogramLayout {
+  /** Of each input, its codes. */
+  readonly columns: readonly Uint8Array[]
+  /** Of each input, the code at which its part begins. */
+  readonly bases: Uint32Array
 }
 
 export interface HistogramPart {

@@ -41,22 +41,28 @@ export function codeRows(
 ): TreeTable {
   const columns = cuts.map((inputCuts, input) => {
     const column = new Uint8Array(count)
-    for (let row = 0; row < count; row++) column[row] = codeOf(inputCuts, rows[row * width + input])
+    const padded = padCuts(inputCuts)
+    for (let row = 0; row < count; row++) column[row] = codeOf(padded, rows[row * width + input])
     return column
   })
   return { count, width, columns, cuts }
 }
 
-export function codeOf(cuts: Float32Array, value: number): number {
+/** Cuts as {@link codeOf} searches them: filled up with +Infinity to a power of two, one at least. */
+export function padCuts(cuts: Float32Array): Float32Array {
+  const padded = new Float32Array(2 ** Math.ceil(Math.log2(cuts.length + 1))).fill(Infinity)
+  padded.set(cuts)
+  return padded
+}
+
+/** A binary search that adds comparisons rather than branch on them: values are in no order. */
+export function codeOf(padded: Float32Array, value: number): number {
   if (Number.isNaN(value)) return MISSING
-  let low = 0
-  let high = cuts.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (cuts[middle] < value) low = middle + 1
-    else high = middle
+  let below = 0
+  for (let half = padded.length >>> 1; half > 0; half >>>= 1) {
+    below += half * +(padded[below + half - 1] < value)
   }
-  return low + 1
+  return below + 1
 }
 
 /** A value that is frequent enough to fill a share of its own gets it; the others share the rest evenly. */

@@ -1,0 +1,20 @@
+import { randomForest } from '../../../src/model/learners/random-forest.ts'
+import { learnerContract } from '../../contract/learner-suite.ts'
+import { accurate, madeCase, near, nearBestRanking, onTheRightInputs } from './tree-checks.ts'
+
+learnerContract(randomForest, [
+  madeCase('binary', {
+    training: 6_000,
+    random: true,
+    learned: onTheRightInputs(nearBestRanking(0.02, 0.03)),
+  }),
+  madeCase('binary', {
+    training: 6_000,
+    missing: 0.3,
+    random: true,
+    learned: nearBestRanking(0.08, 0.15),
+  }),
+  madeCase('multiclass', { training: 6_000, random: true, learned: accurate(0.8) }),
+  madeCase('regression', { training: 6_000, random: true, learned: near(0.95) }),
+  madeCase('count', { training: 6_000, random: true, learned: near(0.8) }),
+])
