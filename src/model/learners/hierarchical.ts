@@ -47,19 +47,19 @@ export const hierarchical: Learner = {
   tasks: ['clusters'],
   form: 'dense',
   parameters: {
-    clusters: parameter('Number of clusters at which the tree is cut.', 5, {
+    clusters: parameter('Number of clusters at which the tree is cut', 5, {
       min: 1,
       max: 1_000,
       whole: true,
       grid: [2, 3, 4, 5, 6, 8, 10, 12],
     }),
-    linkage: parameter('Distance of clusters: 0 Ward, 1 average, 2 complete.', 0, {
+    linkage: parameter('Distance of clusters: 0 Ward, 1 average, 2 complete', 0, {
       min: 0,
       max: LINKAGES.length - 1,
       whole: true,
       grid: [0, 1, 2],
     }),
-    rows: parameter('Rows used at most, drawn from all; memory is 4 bytes a pair.', 4_000, {
+    rowsMax: parameter('Rows used at most, drawn from all; memory is 4 bytes a pair', 4_000, {
       min: 10,
       max: 10_000,
       whole: true,
@@ -70,7 +70,7 @@ export const hierarchical: Learner = {
     const parameters = checkRequest(hierarchical, request)
     const { training, seed } = request
     const { width, count } = training
-    const chosen = drawRows(count, parameters.rows, new Random(seed))
+    const chosen = drawRows(count, parameters.rowsMax, new Random(seed))
     const rows = takeRows(training.rows, width, chosen)
     const linkage = LINKAGES[parameters.linkage]
     const pace = new Pace(request, 2 * chosen.length)
@@ -88,7 +88,10 @@ export const hierarchical: Learner = {
       sizes,
       whole,
       silhouette: whole ? silhouette({ rows, width }, clusterOf, seed) : null,
-      lastHeights: merges.slice(-HEIGHTS_SHOWN).map(({ height }) => height).reverse(),
+      lastHeights: merges
+        .slice(-HEIGHTS_SHOWN)
+        .map(({ height }) => height)
+        .reverse(),
       parameters,
     }
     return open({ facts, arrays: { centres } })

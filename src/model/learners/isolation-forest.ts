@@ -41,13 +41,13 @@ export const isolationForest: Learner = {
   tasks: ['anomaly'],
   form: 'dense',
   parameters: {
-    trees: parameter('Number of trees.', 100, {
+    trees: parameter('Number of trees', 100, {
       min: 1,
       max: 2_000,
       whole: true,
       grid: [50, 100, 200, 400],
     }),
-    sample: parameter('Rows that a tree sees.', 256, {
+    sample: parameter('Rows that a tree sees', 256, {
       min: 2,
       max: 65_536,
       whole: true,
@@ -100,7 +100,9 @@ function quantilesOf(
   }
   scores.sort()
   const last = scores.length - 1
-  return Object.fromEntries(QUANTILES.map((share) => [`${share}`, scores[Math.floor(share * last)]]))
+  return Object.fromEntries(
+    QUANTILES.map((share) => [`${share}`, scores[Math.floor(share * last)]]),
+  )
 }
 
 function open(model: KeptModel<typeof FACTS, typeof ARRAYS>): Predictor {

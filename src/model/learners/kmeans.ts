@@ -43,18 +43,18 @@ export const kmeans: Learner = {
   tasks: ['clusters'],
   form: 'dense',
   parameters: {
-    clusters: parameter('Number of clusters.', 5, {
+    clusters: parameter('Number of clusters', 5, {
       min: 1,
       max: 1_000,
       whole: true,
       grid: [2, 3, 4, 5, 6, 8, 10, 12],
     }),
-    restarts: parameter('Starts from other centres, of which the best is kept.', 8, {
+    restarts: parameter('Starts from other centres, of which the best is kept', 8, {
       min: 1,
       max: 100,
       whole: true,
     }),
-    rounds: parameter('Rounds of one start, at most.', 100, { min: 1, max: 10_000, whole: true }),
+    rounds: parameter('Rounds of one start, at most', 100, { min: 1, max: 10_000, whole: true }),
   },
 
   async fit(request: FitRequest): Promise<Predictor> {

@@ -22,7 +22,11 @@ const FACTS = Type.Object({
   classes: size(),
   rows: size(1),
   rowsKept: size(1),
-  leaveOneOut: Type.Object({ rows: size(), accuracy: Type.Number(), meanSquaredError: Type.Number() }),
+  leaveOneOut: Type.Object({
+    rows: size(),
+    accuracy: Type.Number(),
+    meanSquaredError: Type.Number(),
+  }),
   parameters: PARAMETERS,
 })
 const ARRAYS = { rows: 'f32', labels: 'f32', weights: 'f32', prior: 'f64' } as const
@@ -31,7 +35,12 @@ const FORMAT: ModelFormat<typeof FACTS, typeof ARRAYS> = {
   facts: FACTS,
   arrays: ARRAYS,
   lengths: ({ width, classes, rowsKept }) => {
-    return { rows: rowsKept * width, labels: rowsKept, weights: rowsKept, prior: Math.max(1, classes) }
+    return {
+      rows: rowsKept * width,
+      labels: rowsKept,
+      weights: rowsKept,
+      prior: Math.max(1, classes),
+    }
   },
 }
 type Model = KeptModel<typeof FACTS, typeof ARRAYS>
@@ -48,31 +57,35 @@ export const knn: Learner = {
   tasks: ['binary', 'multiclass', 'regression'],
   form: 'dense',
   parameters: {
-    neighbours: parameter('Rows asked.', 25, {
+    neighbours: parameter('Rows asked', 25, {
       min: 1,
       max: 1_000,
       whole: true,
       grid: [5, 10, 25, 50, 100],
       logarithmic: true,
     }),
-    nearer: parameter('Votes: 0 all alike, 1 in inverse proportion to the distance.', 1, {
+    nearer: parameter('Votes: 0 all alike, 1 in inverse proportion to the distance', 1, {
       min: 0,
       max: 1,
       whole: true,
       grid: [0, 1],
     }),
-    rows: parameter('Rows kept at most, drawn from all; time to predict grows with them.', 20_000, {
-      min: 10,
-      max: 200_000,
-      whole: true,
-    }),
+    rowsMax: parameter(
+      'Rows kept at most, drawn from all; time to predict grows with them',
+      20_000,
+      {
+        min: 10,
+        max: 200_000,
+        whole: true,
+      },
+    ),
   },
 
   async fit(request: FitRequest): Promise<Predictor> {
     const parameters = checkRequest(knn, request)
     const { training, seed } = request
     const { width, classes, count } = training
-    const chosen = drawRows(count, parameters.rows, new Random(seed))
+    const chosen = drawRows(count, parameters.rowsMax, new Random(seed))
     const arrays = {
       rows: takeRows(training.rows, width, chosen),
       labels: takeRows(training.labels, 1, chosen),
@@ -140,7 +153,8 @@ class Votes {
     const scale = meanWeight(nearest, facts.parameters)
     for (let i = 0; i < nearest.found; i++) {
       const neighbour = nearest.rows[i]
-      const vote = (arrays.weights[neighbour] * closeness(nearest.squared[i], facts.parameters)) / scale
+      const vote =
+        (arrays.weights[neighbour] * closeness(nearest.squared[i], facts.parameters)) / scale
       total += vote
       if (facts.classes > 0) answer[arrays.labels[neighbour]] += vote
       else answer[0] += vote * arrays.labels[neighbour]
@@ -188,7 +202,10 @@ function open(model: Model): Predictor {
   const votes = new Votes(model)
   const outputs = task === 'multiclass' ? classes : 1
   const row = new Float64Array(width)
-  const score = classes > 0 ? { accuracy: leaveOneOut.accuracy } : { meanSquaredError: leaveOneOut.meanSquaredError }
+  const score =
+    classes > 0
+      ? { accuracy: leaveOneOut.accuracy }
+      : { meanSquaredError: leaveOneOut.meanSquaredError }
   return {
     learner: knn.name,
     task,

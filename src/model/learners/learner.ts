@@ -101,7 +101,10 @@ export interface Predictor {
   readonly width: number
   /** Numbers written for each row: one, or as many as classes, clusters or dimensions. */
   readonly outputs: number
-  /** Writes `count × outputs` numbers; `rows` is as in {@link Examples}. Never throws for odd values. */
+  /**
+   * Writes `count × outputs` numbers; `rows` is as in {@link Examples}. Never throws for odd values. Of a
+   * series `rows` is empty, and the numbers are the values of the `count` steps after its end.
+   */
   predict(rows: Float32Array, count: number, out: Float32Array): void
   save(): SavedPredictor
   /** What a person wants to know of it: sizes, parameters, what fitting found. */

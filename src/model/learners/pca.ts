@@ -38,7 +38,7 @@ export const pca: Learner = {
   tasks: ['projection'],
   form: 'dense',
   parameters: {
-    components: parameter('Number of components, at most as many as inputs.', 2, {
+    components: parameter('Number of components, at most as many as inputs', 2, {
       min: 1,
       max: 1_000,
       whole: true,
@@ -86,7 +86,10 @@ function open(model: Model): Predictor {
   }
 }
 
-function describe({ facts, arrays: { axes, variances } }: Model): Readonly<Record<string, unknown>> {
+function describe({
+  facts,
+  arrays: { axes, variances },
+}: Model): Readonly<Record<string, unknown>> {
   const { names, components, rows, variance, parameters } = facts
   let sum = 0
   const axesFound = Array.from(variances, (own, i) => {
@@ -96,7 +99,12 @@ function describe({ facts, arrays: { axes, variances } }: Model): Readonly<Recor
       .map((input, j) => ({ input, loading: loadings[j] }))
       .sort((a, b) => Math.abs(b.loading) - Math.abs(a.loading))
       .slice(0, LOADINGS_SHOWN)
-    return { variance: own, share: shareOf(own, variance), running: shareOf(sum, variance), largest }
+    return {
+      variance: own,
+      share: shareOf(own, variance),
+      running: shareOf(sum, variance),
+      largest,
+    }
   })
   return { components, rows, variance, axes: axesFound, parameters }
 }

@@ -31,7 +31,9 @@ export async function findAxes(cloud: Cloud, most: number): Promise<Axes> {
   order.sort((a, b) => realEigenvalues[b] - realEigenvalues[a] || a - b)
   order.length = Math.min(most, width)
   const axes = new Float64Array(order.length * width)
-  order.forEach((column, i) => axes.set(towardsPositive(eigenvectorMatrix.getColumn(column)), i * width))
+  order.forEach((column, i) =>
+    axes.set(towardsPositive(eigenvectorMatrix.getColumn(column)), i * width),
+  )
   const variances = Float64Array.from(order, (column) => Math.max(0, realEigenvalues[column]))
   return { mean, variances, axes, variance: matrix.trace() }
 }

@@ -23,6 +23,35 @@ export function squaredDistance(
   return sum
 }
 
+/**
+ * Writes the scalar product of a row with each of the rows in `data`. Four at a time, so that no sum waits
+ * for the one before it.
+ */
+export function productsWith(row: Float64Array, data: Float64Array, products: Float64Array): void {
+  const width = row.length
+  const count = products.length
+  const fours = count - (count % 4)
+  for (let first = 0, at = 0; first < fours; first += 4, at += 4 * width) {
+    let [a, b, c, d] = [0, 0, 0, 0]
+    for (let i = 0; i < width; i++) {
+      const value = row[i]
+      a += value * data[at + i]
+      b += value * data[at + width + i]
+      c += value * data[at + 2 * width + i]
+      d += value * data[at + 3 * width + i]
+    }
+    products[first] = a
+    products[first + 1] = b
+    products[first + 2] = c
+    products[first + 3] = d
+  }
+  for (let other = fours; other < count; other++) {
+    let sum = 0
+    for (let i = 0; i < width; i++) sum += row[i] * data[other * width + i]
+    products[other] = sum
+  }
+}
+
 /** Some of the rows, in the given order. */
 export function takeRows(rows: Float32Array, width: number, chosen: Uint32Array): Float32Array {
   const taken = new Float32Array(chosen.length * width)
