@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import type { Evaluation } from '../model/evaluation/evaluate.ts'
 import { EVALUATED_TASKS, type EvaluatedTask } from '../model/evaluation/outcome.ts'
 import { ModelRegistry } from '../model/registry.ts'
-import { loadTableModel, type TableManifest } from '../model/training/table-model.ts'
+import { loadTableModel } from '../model/training/table-model.ts'
 import {
   evaluateOnTable,
   trainOnTable,
   type TableTrainingResult,
 } from '../model/training/table-training.ts'
 import { lossName } from '../model/training/loss.ts'
+import { bestOfEach } from '../model/training/table-report.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { loadSettings, note, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
@@ -28,7 +29,7 @@ export interface TrainTableOptions extends TableOptions {
   readonly candidate?: boolean
 }
 
-const REPORT = 'evaluation.json'
+const REPORT = 'report.html'
 
 /** `limn train <name> --table <csv> --label <column>` */
 export async function trainTable(name: string, options: TrainTableOptions): Promise<void> {
@@ -140,11 +141,7 @@ function reportTraining(
   print(`rows ${data.rows}; each was predicted by a model that was not fitted on it`)
   for (const { name, reason } of schema.ignored) print(`left out: ${name} (${reason})`)
   print(numbersText(evaluation.metrics))
-  print(`evaluation: ${report}`)
-}
-
-function bestOfEach(tried: TableManifest['tried']): TableManifest['tried'] {
-  return tried.filter((one, i) => tried.findIndex((other) => other.learner === one.learner) === i)
+  print(`report: ${report}`)
 }
 
 /** Metrics as plain numbers, their intervals and the baselines beside. */

@@ -26,11 +26,6 @@ export function correlationF(examples: Examples): Float64Array {
   })
 }
 
-/** ANOVA F for classes, the correlation's F for values. */
-export function univariateF(examples: Examples): Float64Array {
-  return examples.classes > 0 ? anovaF(examples) : correlationF(examples)
-}
-
 /**
  * Mutual information of input and label, in nats (Shannon 1948), with both cut into parts of equally
  * many rows where they are not classes; less the bias of an estimate from counts,

@@ -6,7 +6,6 @@ import type { Task } from '../learners/learner.ts'
  * - `time`: days since `origin`
  */
 export type ColumnKind = 'number' | 'category' | 'time'
-export const COLUMN_KINDS: readonly ColumnKind[] = ['number', 'category', 'time']
 
 export interface TableColumn {
   readonly name: string

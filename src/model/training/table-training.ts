@@ -7,11 +7,13 @@ import type { EvaluatedTask, Outcome } from '../evaluation/outcome.ts'
 import { findLeaks, refuseLeaks } from '../leaks.ts'
 import { loadLearner } from '../learners/registry.ts'
 import type { ModelRegistry } from '../registry.ts'
+import { renderReport } from '../report/page.ts'
 import { readTable, readTableAs, type DataTable } from '../table/read-table.ts'
 import { crossBaselines } from './cross-baselines.ts'
 import { assignFolds, rowsOfFold } from './folds.ts'
 import { meanLoss } from './loss.ts'
 import { fitPipeline } from './pipeline.ts'
+import { reportOf } from './table-report.ts'
 import { searchModels, type Candidate, type SearchProgress } from './search.ts'
 import {
   meanOf,
@@ -71,7 +73,7 @@ export async function trainOnTable(
     ignore,
   })
   const learned = taskOf(table)
-  refuseLeaks(findLeaks({ ...table, width: table.columns.length, task: learned }))
+  refuseLeaks(findLeaks({ ...table, width: table.columns.length }))
   const names = request.learners.length > 0 ? request.learners : DEFAULT_LEARNERS[learned]
   const learners = await Promise.all(names.map(loadLearner))
   const folds = Math.min(request.folds ?? FOLDS, table.count)
@@ -113,6 +115,7 @@ export async function trainOnTable(
   }
   const manifest = await saveTableModel(registry, version, members, {
     'evaluation.json': () => JSON.stringify(evaluation, null, 2),
+    'report.html': (made) => renderReport(reportOf(made, evaluation, folds)),
   })
   for (const { pipeline } of members) pipeline.dispose()
   return { manifest, evaluation }

@@ -85,41 +85,6 @@ export function makeSeries(options: MadeOptions): MadeExamples {
   return { task: 'series', ...shape, classes: 0, weights: null, truth }
 }
 
-/** Sequences of twelve steps; class 1 when the second input was high early and low at the end. */
-export function makeSequences(options: MadeOptions): MadeExamples {
-  const random = new Random(options.seed)
-  const { count } = options
-  const [steps, inputs] = [12, 3]
-  const width = steps * inputs
-  const rows = new Float32Array(count * width)
-  const labels = new Float32Array(count)
-  const truth = new Float32Array(count)
-  for (let row = 0; row < count; row++) {
-    const x = rows.subarray(row * width, (row + 1) * width)
-    const absent = Math.floor(random.next() * 4)
-    for (let i = 0; i < width; i++) x[i] = i < absent * inputs ? Number.NaN : random.normal()
-    const signal = 2 * (mean(x, inputs, absent, absent + 4) - mean(x, inputs, steps - 4, steps))
-    truth[row] = sigmoid(2 * signal)
-    labels[row] = random.next() < truth[row] ? 1 : 0
-  }
-  const names = Array.from(
-    { length: width },
-    (_, i) => `step ${Math.floor(i / inputs)} input ${i % inputs}`,
-  )
-  return {
-    task: 'binary',
-    names,
-    width,
-    steps,
-    count,
-    rows,
-    labels,
-    classes: 2,
-    weights: null,
-    truth,
-  }
-}
-
 /** Some of the rows, in order. */
 export function takeRows(examples: MadeExamples, start: number, end: number): MadeExamples {
   const { rows, labels, truth, weights, width } = examples
@@ -175,12 +140,6 @@ function poisson(mean: number, random: Random): number {
   let count = 0
   for (; product > limit; count++) product *= random.next()
   return count
-}
-
-function mean(x: Float32Array, inputs: number, from: number, to: number): number {
-  let sum = 0
-  for (let step = from; step < to; step++) sum += x[step * inputs + 1]
-  return sum / (to - from)
 }
 
 function sigmoid(x: number): number {
