@@ -409,6 +409,7 @@ export class ShardActor {
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++
         this.live.touched(row, cursor)
+        this.timers.saw(cursor.arrivalTime)
       },
     }
   }

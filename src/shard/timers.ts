@@ -8,6 +8,8 @@ import type { Turn } from './turn.ts'
 const ROWS_A_TICK = 2_000
 /** History is arriving: event times run behind the wall clock, so the wall clock must not fire. */
 const HISTORY_PAUSE_MS = 10_000
+/** A record whose arrival lies further back than this when it is applied is history. */
+const HISTORY_AGE_MS = 60_000
 
 /**
  * Fires the due instants of silent shoppers. One that changes a state or a segment is journalled as a
@@ -20,6 +22,8 @@ export class Timers {
   private readonly dues: DueIndex
   private readonly rows: number[] = []
   private historyAt = Number.NEGATIVE_INFINITY
+  private tickedAt = Number.NEGATIVE_INFINITY
+  private sawHistory = false
   fired = 0
 
   constructor(turn: Turn, profiles: ProfileStore, fold: Fold, dues: DueIndex) {
@@ -34,8 +38,21 @@ export class Timers {
     this.historyAt = nowMs
   }
 
-  /** Fires what is due; returns true when there may be more. */
+  /**
+   * A record that arrived then was applied. A shard to which another one passes on what it takes in
+   * sees no request for an import: it knows history by its arrival.
+   */
+  saw(arrivalMs: number): void {
+    if (arrivalMs < this.tickedAt - HISTORY_AGE_MS) this.sawHistory = true
+  }
+
+  /** Fires what is due; returns true when there may be more. The first tick only starts the clock. */
   tick(nowMs: number): boolean {
+    const first = this.tickedAt === Number.NEGATIVE_INFINITY
+    this.tickedAt = nowMs
+    if (this.sawHistory) this.historyAt = nowMs
+    this.sawHistory = false
+    if (first) return false
     if (nowMs - this.historyAt < HISTORY_PAUSE_MS) return false
     this.rows.length = 0
     this.dues.collect(nowMs, this.rows, ROWS_A_TICK)
