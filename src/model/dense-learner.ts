@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { LimnError } from '../protocol/errors.ts'
+import { calibrated, fitCalibration } from './calibration.ts'
 import { fusedMatMul, type Backend, type Tensor, type Tensor2D } from './backend.ts'
 import type { Fitted, FitOptions, FitProgress, Learner, LearnerName } from './learner.ts'
 import { logLoss } from './metrics.ts'
-import { networkParameters, type DenseModel, type Network } from './network.ts'
+import { NetworkScorer, networkParameters, type DenseModel, type Network } from './network.ts'
 import { fitPreparation, preparedWidth, prepareRows } from './preparation.ts'
 import { Random } from './random.ts'
 import { DenseScorer } from './scorer.ts'
@@ -12,16 +13,15 @@ import { countPositives, type Table } from './table.ts'
 const BETA_1 = 0.9
 const BETA_2 = 0.999
 const EPSILON = 1e-7
-/** The rarer class weighs at most this much more. */
-const CLASS_WEIGHT_MAX = 10
 
 /**
  * Logistic regression (no hidden layer) and multilayer networks, by mini-batch Adam (Kingma & Ba
- * 2015) on the weighted log loss. Products run in TensorFlow.js; the backward pass of a dense
+ * 2015) on the log loss. Products run in TensorFlow.js; the backward pass of a dense
  * network is four operations a layer, so it is written out rather than taped.
  *
- * Positives weigh √(negatives/positives), at most 10; the logit is then shifted by −log(weight),
- * which undoes the change of the prior, so that probabilities stay calibrated.
+ * A rare class is not weighted up: the log loss finds probabilities, and what is undone afterwards
+ * would no longer be calibrated. The logit starts at the prior instead, and is calibrated on the
+ * validation rows at the end.
  */
 export class DenseLearner implements Learner {
   readonly name: LearnerName
@@ -41,7 +41,7 @@ export class DenseLearner implements Learner {
     progress: (progress: FitProgress) => void,
   ): Promise<Fitted> {
     const positives = checkClasses(training)
-    const preparation = fitPreparation(training)
+    const preparation = fitPreparation(training, validation)
     const width = preparedWidth(preparation)
     const inputs = new Float32Array(training.count * width)
     prepareRows(preparation, training.rows, training.count, inputs)
@@ -49,9 +49,8 @@ export class DenseLearner implements Learner {
     const sizes = [width, ...this.hidden, 1]
     const random = new Random(options.seed)
     const state = new AdamState(sizes, random)
-    const prior = Math.sqrt((training.count - positives) / positives)
-    const weight = Math.min(CLASS_WEIGHT_MAX, Math.max(1 / CLASS_WEIGHT_MAX, prior))
-    state.parameters[state.parameters.length - 1] = Math.log((prior * prior) / weight) * -1
+    const odds = positives / (training.count - positives)
+    state.parameters[state.parameters.length - 1] = Math.log(odds)
     const order = new Uint32Array(training.count)
     for (let i = 0; i < order.length; i++) order[i] = i
 
@@ -61,8 +60,8 @@ export class DenseLearner implements Learner {
     let rate = options.learningRate
     for (let epoch = 1; epoch <= options.epochsMax; epoch++) {
       random.shuffle(order)
-      this.epoch(state, { inputs, width, labels: training.labels, order, weight, rate, options })
-      const model = { preparation, network: state.network(-Math.log(weight)) }
+      this.epoch(state, { inputs, width, labels: training.labels, order, rate, options })
+      const model = { preparation, network: state.network() }
       const loss = this.validate(model, checked)
       if (!Number.isFinite(loss)) {
         const where = `${this.name}: log loss is ${loss} after epoch ${epoch}`
@@ -81,7 +80,7 @@ export class DenseLearner implements Learner {
       await setImmediate()
     }
     if (best === null) throw new LimnError('ERR_MODEL_DIVERGED', `${this.name}: no epoch was run`)
-    return best
+    return { ...best, model: calibrate(best.model, validation) }
   }
 
   private epoch(state: AdamState, task: EpochTask): void {
@@ -96,17 +95,13 @@ export class DenseLearner implements Learner {
         labels[i] = task.labels[row]
       }
       const batch = { inputs: inputs.subarray(0, size * width), labels: labels.subarray(0, size) }
-      this.gradients(state, batch, task.weight)
+      this.gradients(state, batch)
       state.step(task.rate, options.penalty)
     }
   }
 
   /** Forward and backward pass of one batch; leaves the mean gradients in `state.gradients`. */
-  private gradients(
-    state: AdamState,
-    batch: { inputs: Float32Array; labels: Uint8Array },
-    weight: number,
-  ): void {
+  private gradients(state: AdamState, batch: { inputs: Float32Array; labels: Uint8Array }): void {
     const { tf } = this.backend
     const count = batch.labels.length
     const { sizes } = state
@@ -121,7 +116,7 @@ export class DenseLearner implements Learner {
       weights.push(kernel)
       activations.push(fusedMatMul(tf, { a: activations[layer], b: kernel, bias, activation }))
     }
-    const errors = lossGradient(activations[last + 1].dataSync<'float32'>(), batch.labels, weight)
+    const errors = lossGradient(activations[last + 1].dataSync<'float32'>(), batch.labels)
     let delta: Tensor2D = tf.tensor2d(errors, [count, 1])
     for (let layer = last; layer >= 0; layer--) {
       const slope: Tensor = tf.matMul(activations[layer], delta, true, false)
@@ -144,12 +139,22 @@ export class DenseLearner implements Learner {
   }
 }
 
+function calibrate({ preparation, network }: DenseModel, table: Table): DenseModel {
+  const width = preparedWidth(preparation)
+  const inputs = new Float32Array(table.count * width)
+  prepareRows(preparation, table.rows, table.count, inputs)
+  const scorer = new NetworkScorer(network)
+  const logits = Float64Array.from({ length: table.count }, (_, i) =>
+    scorer.logit(inputs, i * width),
+  )
+  return { preparation, network: calibrated(network, fitCalibration(logits, table.labels)) }
+}
+
 interface EpochTask {
   readonly inputs: Float32Array
   readonly width: number
   readonly labels: Uint8Array
   readonly order: Uint32Array
-  readonly weight: number
   readonly rate: number
   readonly options: FitOptions
 }
@@ -213,15 +218,14 @@ class AdamState {
     }
   }
 
-  /** A copy as a network, its logit shifted by `shift`. */
-  network(shift: number): Network {
+  /** A copy as a network. */
+  network(): Network {
     const weights: Float32Array[] = []
     const biases: Float32Array[] = []
     for (let layer = 0; layer < this.sizes.length - 1; layer++) {
       weights.push(this.weightsOf(layer).slice())
       biases.push(this.biasOf(layer).slice())
     }
-    biases[biases.length - 1][0] += shift
     return { sizes: this.sizes, weights, biases }
   }
 
@@ -233,13 +237,12 @@ class AdamState {
   }
 }
 
-/** d(mean weighted log loss)/d(logit). */
-function lossGradient(logits: Float32Array, labels: Uint8Array, weight: number): Float32Array {
+/** d(mean log loss)/d(logit). */
+function lossGradient(logits: Float32Array, labels: Uint8Array): Float32Array {
   const errors = new Float32Array(logits.length)
   for (let i = 0; i < errors.length; i++) {
     const probability = 1 / (1 + Math.exp(-logits[i]))
-    const error = labels[i] === 1 ? (probability - 1) * weight : probability
-    errors[i] = error / errors.length
+    errors[i] = (probability - labels[i]) / errors.length
   }
   return errors
 }
