@@ -22,7 +22,10 @@ import { stopOnSignal } from './serve.ts'
 import { modelRequest, withTrainer } from './training.ts'
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 const HISTORY_DAYS = 45
+/** Where the simulated shop's calendar begins: a Monday. */
+const START_TIME = Date.UTC(2026, 0, 5)
 const MODEL = 'purchase'
 const LIVE_EVENTS_A_SECOND = 25
 const LIVE_ONCE_EVENTS = 200
@@ -103,14 +106,19 @@ function demoKeys(server: Server): { write: string; read: string } {
   return { write, read }
 }
 
-/** The simulated shop, sized so that its history has about the asked number of events. */
+/**
+ * The simulated shop, sized so that its history has about the asked number of events. It lives on a
+ * calendar of its own, so that a seed always gives the same shop; its messages are moved by whole
+ * hours, such that the history ends within the last one.
+ */
 class DemoShop {
   readonly seen = new Map<string, ShopEvent>()
   private readonly shop: Shop
-  private readonly endTime = Date.now()
+  private readonly endTime = START_TIME + HISTORY_DAYS * DAY_MS
+  private readonly shiftMs = Math.floor((Date.now() - this.endTime) / HOUR_MS) * HOUR_MS
 
   constructor(seed: number, events: number) {
-    const startTime = this.endTime - HISTORY_DAYS * DAY_MS
+    const startTime = START_TIME
     const trial = new Shop({ seed, shoppers: TRIAL_SHOPPERS, startTime })
     let trialEvents = 0
     while (trial.next().time < startTime + TRIAL_DAYS * DAY_MS) trialEvents++
@@ -123,7 +131,9 @@ class DemoShop {
   nextOfHistory(): ShopEvent | null {
     const event = this.shop.next()
     this.remember(event)
-    return event.time < this.endTime ? event : null
+    if (event.time >= this.endTime) return null
+    const timestamp = new Date(event.time + this.shiftMs).toISOString()
+    return { ...event, message: { ...event.message, timestamp } }
   }
 
   next(): ShopEvent {
@@ -199,6 +209,7 @@ interface Summary {
     readonly version: number
     readonly learner: string
     readonly metrics: BinaryMetrics
+    readonly seconds: TrainResult['seconds']
   }
   /** The same rows scored with the simulator's own knowledge of each shopper's hidden state. */
   readonly bestPossible: BinaryMetrics
@@ -224,7 +235,12 @@ async function summarize(
       p50: client.latency.getValueAtPercentile(50) / 1000,
       p99: client.latency.getValueAtPercentile(99) / 1000,
     },
-    model: { version: manifest.version, learner: manifest.learner, metrics: manifest.metrics },
+    model: {
+      version: manifest.version,
+      learner: manifest.learner,
+      metrics: manifest.metrics,
+      seconds: trained.seconds,
+    },
     bestPossible: binaryMetrics(known, holdout.labels, manifest.threshold),
   }
 }
@@ -318,11 +334,11 @@ function report(
   print(
     `model      purchase within 24 h, version ${model.version} (${model.learner}), ${format(model.metrics.rows)} held-out rows, ${((100 * model.metrics.positives) / model.metrics.rows).toFixed(1)} % bought`,
   )
+  print(`           this model     ${quality(model.metrics)}`)
+  print(`           best possible  ${quality(bestPossible)}   (knows each shopper's hidden intent)`)
+  const { replay, fit } = model.seconds
   print(
-    `           this model     ROC AUC ${model.metrics.rocAuc.toFixed(4)}   log loss ${model.metrics.logLoss.toFixed(4)}   calibration error ${model.metrics.ece.toFixed(4)}`,
-  )
-  print(
-    `           best possible  ROC AUC ${bestPossible.rocAuc.toFixed(4)}   log loss ${bestPossible.logLoss.toFixed(4)}   (knows each shopper's hidden intent)`,
+    `           trained in ${(replay + fit).toFixed(1)} s, ${replay.toFixed(1)} s of them replay`,
   )
   print('shoppers   seen last, with their chance to buy within 24 h')
   for (const { id, score, orders, spend, session } of summary.shoppers) {
@@ -331,6 +347,10 @@ function report(
       `           ${id.padEnd(20)} ${chance.padStart(7)}   orders ${orders}, spend ${spend}, session ${session}`,
     )
   }
+}
+
+function quality({ rocAuc, logLoss, ece }: BinaryMetrics): string {
+  return `ROC AUC ${rocAuc.toFixed(4)}   log loss ${logLoss.toFixed(4)}   calibration error ${ece.toFixed(4)}`
 }
 
 /** With --json, standard output is one document. */

@@ -3,21 +3,20 @@ import { LimnError } from '../protocol/errors.ts'
 import type { Backend } from './backend.ts'
 import { DenseTraining } from './dense-training.ts'
 import type { Fitted, FitOptions, FitProgress, Learner, LearnerName } from './learner.ts'
+import { calibrated, fitCalibration } from './logit-calibration.ts'
 import { logLoss } from './metrics.ts'
-import type { DenseModel } from './network.ts'
+import { NetworkScorer, type DenseModel } from './network.ts'
 import { fitPreparation, preparedWidth, prepareRows } from './preparation.ts'
 import { Random } from './random.ts'
 import { DenseScorer } from './scorer.ts'
 import { countPositives, type Table } from './table.ts'
 
-/** The rarer class weighs at most this much more. */
-const CLASS_WEIGHT_MAX = 10
-
 /**
- * Logistic regression (no hidden layer) and multilayer networks, on the weighted log loss.
+ * Logistic regression (no hidden layer) and multilayer networks, on the log loss.
  *
- * Positives weigh √(negatives/positives), at most 10; the logit is then shifted by −log(weight),
- * which undoes the change of the prior, so that probabilities stay calibrated.
+ * A rare class is not weighted up: the log loss finds probabilities, and what is undone afterwards
+ * would no longer be calibrated. The logit starts at the prior instead, and is calibrated on the
+ * validation rows at the end.
  */
 export class DenseLearner implements Learner {
   readonly name: LearnerName
@@ -37,7 +36,7 @@ export class DenseLearner implements Learner {
     progress: (progress: FitProgress) => void,
   ): Promise<Fitted> {
     const positives = checkClasses(training)
-    const preparation = fitPreparation(training)
+    const preparation = fitPreparation(training, validation)
     const width = preparedWidth(preparation)
     const inputs = new Float32Array(training.count * width)
     prepareRows(preparation, training.rows, training.count, inputs)
@@ -45,9 +44,8 @@ export class DenseLearner implements Learner {
     const sizes = [width, ...this.hidden, 1]
     const random = new Random(options.seed)
     const state = new DenseTraining(this.backend, sizes, random)
-    const prior = Math.sqrt((training.count - positives) / positives)
-    const weight = Math.min(CLASS_WEIGHT_MAX, Math.max(1 / CLASS_WEIGHT_MAX, prior))
-    state.outputBias[0] = -Math.log((prior * prior) / weight)
+    const odds = positives / (training.count - positives)
+    state.outputBias[0] = Math.log(odds)
     const order = new Uint32Array(training.count)
     for (let i = 0; i < order.length; i++) order[i] = i
 
@@ -57,10 +55,8 @@ export class DenseLearner implements Learner {
     let rate = options.learningRate
     for (let epoch = 1; epoch <= options.epochsMax; epoch++) {
       random.shuffle(order)
-      this.epoch(state, { inputs, width, labels: training.labels, order, weight, rate, options })
-      const network = state.network()
-      network.biases[network.biases.length - 1][0] -= Math.log(weight)
-      const model = { preparation, network }
+      this.epoch(state, { inputs, width, labels: training.labels, order, rate, options })
+      const model = { preparation, network: state.network() }
       const loss = this.validate(model, checked)
       if (!Number.isFinite(loss)) {
         const where = `${this.name}: log loss is ${loss} after epoch ${epoch}`
@@ -79,7 +75,7 @@ export class DenseLearner implements Learner {
       await setImmediate()
     }
     if (best === null) throw new LimnError('ERR_MODEL_DIVERGED', `${this.name}: no epoch was run`)
-    return best
+    return { ...best, model: calibrate(best.model, validation) }
   }
 
   private epoch(state: DenseTraining, task: EpochTask): void {
@@ -94,7 +90,7 @@ export class DenseLearner implements Learner {
         inputs.set(task.inputs.subarray(row * width, (row + 1) * width), i * width)
         labels[i] = task.labels[row]
       }
-      const slope = (logits: Float32Array): void => lossSlope(logits, labels, task.weight)
+      const slope = (logits: Float32Array): void => lossSlope(logits, labels)
       state.step(inputs.subarray(0, size * width), size, slope, step)
     }
   }
@@ -108,22 +104,30 @@ export class DenseLearner implements Learner {
   }
 }
 
+function calibrate({ preparation, network }: DenseModel, table: Table): DenseModel {
+  const width = preparedWidth(preparation)
+  const inputs = new Float32Array(table.count * width)
+  prepareRows(preparation, table.rows, table.count, inputs)
+  const scorer = new NetworkScorer(network)
+  const logits = Float64Array.from({ length: table.count }, (_, i) =>
+    scorer.logit(inputs, i * width),
+  )
+  return { preparation, network: calibrated(network, fitCalibration(logits, table.labels)) }
+}
+
 interface EpochTask {
   readonly inputs: Float32Array
   readonly width: number
   readonly labels: Uint8Array
   readonly order: Uint32Array
-  readonly weight: number
   readonly rate: number
   readonly options: FitOptions
 }
 
-/** Logits become d(mean weighted log loss)/d(logit). */
-function lossSlope(logits: Float32Array, labels: Uint8Array, weight: number): void {
+/** Logits become d(mean log loss)/d(logit). */
+function lossSlope(logits: Float32Array, labels: Uint8Array): void {
   for (let i = 0; i < logits.length; i++) {
-    const probability = 1 / (1 + Math.exp(-logits[i]))
-    const error = labels[i] === 1 ? (probability - 1) * weight : probability
-    logits[i] = error / logits.length
+    logits[i] = (1 / (1 + Math.exp(-logits[i])) - labels[i]) / logits.length
   }
 }
 

@@ -24,8 +24,8 @@ export const FIT_DEFAULTS: FitOptions = {
   epochsMax: 40,
   batchRows: 512,
   patience: 4,
-  learningRate: 0.003,
-  penalty: 1e-5,
+  learningRate: 0.001,
+  penalty: 3e-3,
 }
 
 export interface FitProgress {
@@ -60,7 +60,7 @@ export interface Learner {
 /** Hidden layers of each learner. */
 const HIDDEN: Readonly<Record<LearnerName, readonly number[]>> = {
   logistic: [],
-  network: [64, 32],
+  network: [16],
 }
 
 export async function createLearner(name: LearnerName, backend: Backend): Promise<Learner> {

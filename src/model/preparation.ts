@@ -14,7 +14,7 @@ export interface Preparation {
   /** 1: the column is taken on a logarithmic scale. */
   readonly logarithmic: Uint8Array
   readonly mean: Float32Array
-  /** 1 / standard deviation; 0 for a constant column. */
+  /** 1 / standard deviation; 0 for a column that is not used: constant or drifting. */
   readonly scale: Float32Array
   /** Columns with an input for "is missing". */
   readonly indicators: Uint16Array
@@ -23,6 +23,8 @@ export interface Preparation {
 /** Standardised inputs beyond this many deviations carry no more weight. */
 const CLIP = 8
 const SKEWNESS_LOGARITHMIC = 2
+const DRIFT_MAX = 0.2
+const DRIFT_ROWS_MIN = 1_000
 /** Columns missing less often than this (or present less often) have no indicator. */
 const MISSING_SHARE_MIN = 0.002
 
@@ -31,8 +33,16 @@ export function preparedWidth(preparation: Preparation): number {
   return preparation.width + preparation.indicators.length
 }
 
-/** Fits the preparation on training rows. */
-export function fitPreparation(table: Table): Preparation {
+/**
+ * Fits the preparation on training rows.
+ *
+ * A column whose mean has moved by {@link DRIFT_MAX} deviations in later rows is not used. Counts
+ * since ever do that as a shop's portraits grow: they tell when a row is from, and what was learned
+ * from their early values does not hold for the values to come.
+ * @param laterRows rows of a later time; with fewer than {@link DRIFT_ROWS_MIN} no drift is looked for
+ */
+export function fitPreparation(table: Table, laterRows: Table | null = null): Preparation {
+  const later = laterRows !== null && laterRows.count >= DRIFT_ROWS_MIN ? laterRows : null
   const { width } = table
   const logarithmic = new Uint8Array(width)
   const mean = new Float32Array(width)
@@ -48,10 +58,14 @@ export function fitPreparation(table: Table): Preparation {
       }
     }
     mean[column] = moments.mean
+    const drift =
+      later === null
+        ? NO_DRIFT
+        : driftOf(moments, columnMoments(later, column, logarithmic[column]))
     const constant = moments.deviation <= 1e-6 * Math.max(1e-6, Math.abs(moments.mean))
-    scale[column] = constant ? 0 : 1 / moments.deviation
-    const missing = 1 - moments.count / table.count
-    if (missing > MISSING_SHARE_MIN && missing < 1 - MISSING_SHARE_MIN) indicators.push(column)
+    scale[column] = constant || drift.mean > DRIFT_MAX ? 0 : 1 / moments.deviation
+    const varies = moments.missing > MISSING_SHARE_MIN && moments.missing < 1 - MISSING_SHARE_MIN
+    if (varies && drift.missing <= DRIFT_MAX) indicators.push(column)
   }
   return { width, logarithmic, mean, scale, indicators: Uint16Array.from(indicators) }
 }
@@ -85,8 +99,27 @@ export function prepareRows(
   }
 }
 
+/** In deviations of the earlier rows, the missing weighing nothing. */
+function driftOf(earlier: Moments, later: Moments): Drift {
+  const moved = Math.abs(later.mean - earlier.mean) * (1 - later.missing)
+  const { missing } = earlier
+  const spread = Math.sqrt(missing * (1 - missing))
+  return {
+    mean: earlier.deviation === 0 ? 0 : moved / earlier.deviation,
+    missing: spread === 0 ? 0 : Math.abs(later.missing - missing) / spread,
+  }
+}
+
+interface Drift {
+  readonly mean: number
+  readonly missing: number
+}
+
+const NO_DRIFT: Drift = { mean: 0, missing: 0 }
+
 interface Moments {
-  readonly count: number
+  /** Share of the rows. */
+  readonly missing: number
   readonly mean: number
   readonly deviation: number
   readonly skewness: number
@@ -114,7 +147,7 @@ function columnMoments(table: Table, column: number, logarithmic: number): Momen
   }
   const deviation = present === 0 ? 0 : Math.sqrt(second / present)
   const skewness = deviation === 0 ? 0 : third / present / deviation ** 3
-  return { count: present, mean, deviation, skewness }
+  return { missing: 1 - present / count, mean, deviation, skewness }
 }
 
 function valueAt(x: number, logarithmic: number): number {

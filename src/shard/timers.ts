@@ -8,7 +8,7 @@ import type { Turn } from './turn.ts'
 const ROWS_A_TICK = 500
 /** History is arriving: event times run behind the wall clock, so the wall clock must not fire. */
 const HISTORY_PAUSE_MS = 10_000
-/** A record whose arrival lies further back than this when it is applied is history. */
+/** A record whose arrival lies further back than this at the next tick is history. */
 const HISTORY_AGE_MS = 60_000
 
 /**
@@ -22,8 +22,8 @@ export class Timers {
   private readonly dues: DueIndex
   private readonly rows: number[] = []
   private historyAt = Number.NEGATIVE_INFINITY
-  private tickedAt = Number.NEGATIVE_INFINITY
-  private sawHistory = false
+  /** Of the records applied since the last tick. */
+  private oldestArrival = Number.POSITIVE_INFINITY
   fired = 0
 
   constructor(turn: Turn, profiles: ProfileStore, fold: Fold, dues: DueIndex) {
@@ -43,16 +43,13 @@ export class Timers {
    * sees no request for an import: it knows history by its arrival.
    */
   saw(arrivalMs: number): void {
-    if (arrivalMs < this.tickedAt - HISTORY_AGE_MS) this.sawHistory = true
+    if (arrivalMs < this.oldestArrival) this.oldestArrival = arrivalMs
   }
 
-  /** Fires what is due; returns true when there may be more. The first tick only starts the clock. */
+  /** Fires what is due; returns true when there may be more. */
   tick(nowMs: number): boolean {
-    const first = this.tickedAt === Number.NEGATIVE_INFINITY
-    this.tickedAt = nowMs
-    if (this.sawHistory) this.historyAt = nowMs
-    this.sawHistory = false
-    if (first) return false
+    if (this.oldestArrival < nowMs - HISTORY_AGE_MS) this.historyAt = nowMs
+    this.oldestArrival = Number.POSITIVE_INFINITY
     if (nowMs - this.historyAt < HISTORY_PAUSE_MS) return false
     this.rows.length = 0
     this.dues.collect(nowMs, this.rows, ROWS_A_TICK)

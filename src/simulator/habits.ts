@@ -12,10 +12,10 @@ const THURSDAY = 3 * DAY
 /** Hours (UTC) around which people shop, how widely, and how much more at the weekend. */
 const PATTERNS: readonly { peaks: readonly number[]; width: number; weekend: number }[] = [
   { peaks: [12, 20], width: 3, weekend: 1 },
-  { peaks: [20.5], width: 2.2, weekend: 0.8 },
-  { peaks: [10, 14], width: 2.5, weekend: 0.45 },
-  { peaks: [11, 16], width: 3.5, weekend: 2.4 },
-  { peaks: [23.5], width: 2.5, weekend: 1.3 },
+  { peaks: [20.5], width: 2.2, weekend: 0.9 },
+  { peaks: [10, 14], width: 2.5, weekend: 0.75 },
+  { peaks: [11, 16], width: 3.5, weekend: 1.35 },
+  { peaks: [23.5], width: 2.5, weekend: 1.15 },
 ]
 export const HABIT_COUNT = PATTERNS.length
 

@@ -51,7 +51,7 @@ export const ABANDONED_FROM: readonly number[] = [
   STEP.payment,
 ]
 /** Chance that a cart left behind brings the shopper back, by the session's intent. */
-export const RESUME_CHANCE: readonly number[] = [0.12, 0.2, 0.35, 0.5, 0, 0, 0]
+export const RESUME_CHANCE: readonly number[] = [0.15, 0.2, 0.2, 0.35, 0, 0, 0]
 /** The way back takes from 1 h to 20 h, in ticks, all equally likely. */
 export const RESUME_TICKS_MIN = 720
 export const RESUME_TICKS_MAX = 14_400
@@ -84,60 +84,60 @@ interface Traits {
 }
 
 const BROWSE: Traits = {
-  search: 0.08,
+  search: 0.001,
   filter: 0.03,
-  promotion: 0.15,
+  promotion: 0.12,
   reviews: 0.03,
   wish: 0.05,
   share: 0.03,
-  add: 0.02,
-  cart: 0.3,
-  checkout: 0.12,
+  add: 0.012,
+  cart: 0.4,
+  checkout: 0.2,
   coupon: 0.05,
-  pay: 0.5,
-  leave: 0.2,
+  pay: 0.65,
+  leave: 0.16,
 }
 const BARGAIN: Traits = {
-  search: 0.1,
+  search: 0.001,
   filter: 0.25,
   promotion: 0.6,
-  reviews: 0.05,
+  reviews: 0.04,
   wish: 0.05,
   share: 0.02,
-  add: 0.07,
-  cart: 0.4,
-  checkout: 0.25,
+  add: 0.016,
+  cart: 0.45,
+  checkout: 0.2,
   coupon: 0.8,
-  pay: 0.55,
+  pay: 0.7,
   leave: 0.15,
 }
 const RESEARCH: Traits = {
-  search: 0.4,
-  filter: 0.45,
-  promotion: 0.05,
+  search: 0.001,
+  filter: 0.5,
+  promotion: 0.02,
   reviews: 0.6,
   wish: 0.1,
   share: 0.03,
-  add: 0.06,
-  cart: 0.5,
-  checkout: 0.25,
+  add: 0.012,
+  cart: 0.45,
+  checkout: 0.2,
   coupon: 0.1,
   pay: 0.7,
-  leave: 0.11,
+  leave: 0.14,
 }
 const BUY: Traits = {
-  search: 0.65,
-  filter: 0.2,
-  promotion: 0.03,
-  reviews: 0.15,
+  search: 0.9,
+  filter: 0.15,
+  promotion: 0.01,
+  reviews: 0.05,
   wish: 0.01,
   share: 0.01,
-  add: 0.55,
-  cart: 0.75,
-  checkout: 0.85,
+  add: 0.5,
+  cart: 0.8,
+  checkout: 0.75,
   coupon: 0.15,
-  pay: 0.92,
-  leave: 0.05,
+  pay: 0.9,
+  leave: 0.08,
 }
 const RESUME: Traits = {
   search: 0.15,
@@ -148,10 +148,10 @@ const RESUME: Traits = {
   share: 0.01,
   add: 0.4,
   cart: 0.9,
-  checkout: 0.7,
+  checkout: 0.75,
   coupon: 0.2,
   pay: 0.85,
-  leave: 0.12,
+  leave: 0.1,
 }
 const BOT_ROWS: Record<string, Row> = {
   home: { home: 0.2, list: 0.5, view: 0.3 },
@@ -167,11 +167,11 @@ const DECIDED: Row = { view: 5, list: 3, reviews: 6, checkout: 6, payment: 6, ca
 export function sessionChains(): readonly SessionChain[] {
   const aftercare = { refund: { end: 1 }, rating: { end: 1 } }
   return [
-    chain(rowsOf(BROWSE), { home: 0.6, list: 0.2, view: 0.2 }, QUICK),
-    chain(rowsOf(BARGAIN), { home: 0.35, promotionClick: 0.5, list: 0.15 }, QUICK),
-    chain(rowsOf(RESEARCH), { home: 0.3, list: 0.2, view: 0.3, search: 0.2 }, SLOW),
-    chain(rowsOf(BUY), { home: 0.45, view: 0.25, search: 0.3 }, DECIDED),
-    chain(rowsOf(RESUME), { cart: 0.6, home: 0.2, view: 0.2 }, DECIDED),
+    chain(rowsOf(BROWSE), { home: 0.7, list: 0.25, view: 0.05 }, QUICK),
+    chain(rowsOf(BARGAIN), { home: 0.08, promotionClick: 0.9, list: 0.02 }, QUICK),
+    chain(rowsOf(RESEARCH), { home: 0.1, list: 0.05, view: 0.4, reviews: 0.45 }, SLOW),
+    chain(rowsOf(BUY), { home: 0.005, view: 0.005, search: 0.99 }, DECIDED),
+    chain(rowsOf(RESUME), { cart: 0.96, home: 0.02, view: 0.02 }, DECIDED),
     chain(BOT_ROWS, { home: 0.4, list: 0.3, view: 0.3 }, {}),
     chain(aftercare, { refund: 1 }, {}),
   ]
@@ -207,9 +207,9 @@ function rowsOf(t: Traits): Record<string, Row> {
     reviews: { add: t.add * 1.5, list: 0.25, click: 0.2, end },
     wish: { list: 0.5, click: 0.2, end },
     share: { list: 0.5, click: 0.1, end },
-    add: { cart: t.cart, list: 0.25, click: 0.15, end },
+    add: { cart: t.cart, list: 0.15, click: 0.05, end: end * 0.5 },
     remove: { list: 0.5, click: 0.2, end },
-    cart: { checkout: t.checkout, remove: 0.08, list: 0.1, end: (1 - t.checkout) * 0.5 },
+    cart: { checkout: t.checkout, remove: 0.08, list: 0.1, end: (1 - t.checkout) * 0.4 },
     checkout: { coupon: t.coupon * t.pay, payment: t.pay, cart: 0.03, end: 1 - t.pay },
     coupon: { payment: t.pay, end: (1 - t.pay) * 0.5 },
     payment: { order: 0.94, end: 0.06 },

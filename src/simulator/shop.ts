@@ -18,8 +18,11 @@ import {
 import { restDays } from './message-parts.ts'
 import { MessageWriter } from './shop-message.ts'
 import { EXTRA, LOGIN, REST_FACTOR, createSession, createShopper } from './shopper.ts'
-import type { Session, Shopper } from './shopper.ts'
+import type { LeftCart, Session, Shopper } from './shopper.ts'
 import { TimeQueue } from './time-queue.ts'
+
+const RETURN_MIN_MS = RESUME_TICKS_MIN * TICK_MS
+const RETURN_MAX_MS = RESUME_TICKS_MAX * TICK_MS
 
 export interface ShopOptions {
   readonly seed: number
@@ -32,7 +35,10 @@ export interface ShopOptions {
 export interface ShopEvent {
   /** A Segment message. Parts of it are shared between messages: read only. */
   readonly message: Record<string, unknown>
-  /** Chance, given all hidden state, of an order within 24 h after this event. */
+  /**
+   * Chance of an order within 24 h after this event, given all that is true of the shopper by now:
+   * kind, habits and the intent of each open session. No knowledge of what is drawn later.
+   */
   readonly truth: number
   /** ms since 1970. */
   readonly time: number
@@ -50,11 +56,11 @@ export interface ShopEvent {
  * intent it began with; two of one shopper may overlap. One that leaves a cart behind may bring the
  * shopper back within 1 h to 20 h; an order calls that off. Without an order in between, the
  * intensity depends on time alone; so the chance of no order within 24 h is the product of
- * (1 − chance) over the sessions that are open or sure to come, and exp(−expected sessions that will
+ * (1 − chance) over the open sessions and the carts left behind, and exp(−expected sessions that will
  * begin and lead to an order by then). The chances count the time a session takes, the rest's
  * end within the horizon, and the way back to a cart. The hidden state includes when an open
- * session's next step comes, but at its own event only the present step; and that a shopper
- * will return to a cart, but not how that return begins.
+ * session's next step comes, but at its own event only the present step; of a cart left behind only
+ * when, with which intent, and that the shopper has not come back to it so far.
  *
  * Approximated: the expected number is interpolated linearly between minutes of the week; its
  * relative error is below 1e-4.
@@ -175,21 +181,29 @@ export class Shop {
     this.steps.push(time + ticks * TICK_MS, session)
   }
 
+  /** Whether it brings the shopper back is drawn here, and known to nobody before it does. */
   private leaveCart(left: Session, time: number): void {
     const { random } = this
-    if (random.next() >= RESUME_CHANCE[left.intent]) return
+    const { shopper, intent } = left
+    if (RESUME_CHANCE[intent] === 0) return
+    shopper.leftCarts = shopper.leftCarts.filter((cart) => time < cart.at + RETURN_MAX_MS)
+    const cart: LeftCart = { at: time, intent, back: null }
+    shopper.leftCarts.push(cart)
+    if (random.next() >= RESUME_CHANCE[intent]) return
     const session = createSession(left.shopper, INTENT.resume, left.device)
     session.category = left.category
     session.product = left.product
     session.cart = left.cart
     session.nextStep = -1
-    session.chance = this.chance.resume
-    left.shopper.open.push(session)
+    cart.back = session
     const ticks = RESUME_TICKS_MIN + random.integer(RESUME_TICKS_MAX - RESUME_TICKS_MIN + 1)
     this.steps.push(time + ticks * TICK_MS, session)
   }
 
   private resume(session: Session): void {
+    const { shopper } = session
+    shopper.leftCarts = shopper.leftCarts.filter((cart) => cart.back !== session)
+    shopper.open.push(session)
     session.nextStep = this.draw(this.chains[INTENT.resume].start, 0)
     session.chance = this.chance.after(INTENT.resume, session.nextStep, 0)
   }
@@ -198,10 +212,8 @@ export class Shop {
   private complete(session: Session, time: number): void {
     const { shopper, order } = session
     session.chance = 0
-    for (const other of shopper.open.filter((pending) => pending.nextStep < 0)) {
-      other.cancelled = true
-      close(other)
-    }
+    for (const { back } of shopper.leftCarts) if (back !== null) back.cancelled = true
+    shopper.leftCarts = []
     if (order === null) return
     shopper.restUntil = time + restDays(order, shopper.budget) * DAY
     const draw = this.random.next()
@@ -220,6 +232,7 @@ export class Shop {
     if (shopper.isBot) return 0
     let none = Math.exp(-this.expected(shopper, time))
     for (const session of shopper.open) none *= 1 - session.chance
+    for (const cart of shopper.leftCarts) none *= 1 - returnChance(cart, time) * this.chance.resume
     return 1 - none
   }
 
@@ -261,6 +274,14 @@ export class Shop {
     while (this.random.next() * maximum > this.habits.intensity(habit, time))
     return Math.ceil(time)
   }
+}
+
+/** Chance that the cart still brings its shopper back, who has not come so far. */
+function returnChance({ at, intent }: LeftCart, time: number): number {
+  const chance = RESUME_CHANCE[intent]
+  const left = (at + RETURN_MAX_MS - time) / (RETURN_MAX_MS - RETURN_MIN_MS)
+  const later = chance * Math.min(1, Math.max(0, left))
+  return later / (1 - chance + later)
 }
 
 function close(session: Session): void {

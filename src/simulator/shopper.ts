@@ -13,7 +13,7 @@ export interface CartLine {
   quantity: number
 }
 
-/** One visit, or one that is sure to come (`step` −1 until it starts). */
+/** One visit, or one to come (`nextStep` −1 until it starts). */
 export interface Session {
   readonly shopper: Shopper
   readonly intent: number
@@ -37,6 +37,13 @@ export interface Session {
   /** The order that a refund or a rating is about. */
   order: Order | null
   cancelled: boolean
+}
+
+/** A cart that a session of this intent left behind; `back` is the session that will return to it. */
+export interface LeftCart {
+  readonly at: number
+  readonly intent: number
+  back: Session | null
 }
 
 export const EXTRA = { alias: 1, identify: 2, group: 4 } as const
@@ -87,12 +94,14 @@ export interface Shopper {
   identified: number
   /** Until then sessions are rarer, by {@link REST_FACTOR}; ms since 1970. */
   restUntil: number
-  /** Sessions that may still order, the newest first. */
+  /** Sessions that may still order. */
   readonly open: Session[]
+  /** Carts that may bring the shopper back. */
+  leftCarts: LeftCart[]
 }
 
 /** Sessions while a shopper rests from an order, relative to the usual. */
-export const REST_FACTOR = 0.4
+export const REST_FACTOR = 0.6
 
 interface Type {
   readonly share: number
@@ -108,40 +117,40 @@ const TYPES: readonly Type[] = [
   {
     share: 0.42,
     rate: 0.3,
-    intents: [0.845, 0.1, 0.051, 0.004],
-    login: [0.85, 0.05],
+    intents: [0.842, 0.1, 0.05, 0.008],
+    login: [0.96, 0],
     priceLevel: 0.7,
     tastes: [1, 2, 3, 9],
   },
   {
     share: 0.18,
     rate: 0.3,
-    intents: [0.45, 0.44, 0.08, 0.03],
-    login: [0.35, 0.4],
+    intents: [0.46, 0.44, 0.08, 0.02],
+    login: [0.6, 0.02],
     priceLevel: 0.2,
     tastes: [6, 5, 0, 7],
   },
   {
     share: 0.16,
     rate: 0.25,
-    intents: [0.4, 0.1, 0.44, 0.06],
-    login: [0.35, 0.35],
+    intents: [0.44, 0.1, 0.44, 0.02],
+    login: [0.6, 0.02],
     priceLevel: 0.6,
     tastes: [9, 4, 8, 2],
   },
   {
     share: 0.16,
-    rate: 0.25,
-    intents: [0.52, 0.1, 0.17, 0.21],
-    login: [0.15, 0.6],
+    rate: 0.3,
+    intents: [0.45, 0.1, 0.17, 0.28],
+    login: [0.01, 0.96],
     priceLevel: 0.45,
     tastes: [0, 4, 5, 7],
   },
   {
     share: 0.08,
-    rate: 0.5,
-    intents: [0.44, 0.05, 0.11, 0.4],
-    login: [0.02, 0.9],
+    rate: 0.42,
+    intents: [0.48, 0.05, 0.11, 0.36],
+    login: [0, 1],
     priceLevel: 0.5,
     tastes: [7, 6, 0, 5],
   },
@@ -153,7 +162,7 @@ const BOT_TYPE: Type = { ...TYPES[0], rate: 1, login: [1, 0], intents: [1, 0, 0,
 export function createShopper(index: number, random: Random): Shopper {
   const isBot = random.next() < BOT_SHARE
   const type = isBot ? BOT_TYPE : TYPES[random.choose(SHARES)]
-  const rate = type.rate * (0.4 + 1.2 * random.next())
+  const rate = type.rate * (0.7 + 0.6 * random.next())
   const priceLevel = Math.min(0.95, Math.max(0.05, type.priceLevel + 0.5 * (random.next() - 0.5)))
   const login = loginOf(type, random)
   return {
@@ -174,6 +183,7 @@ export function createShopper(index: number, random: Random): Shopper {
     identified: 0,
     restUntil: -Infinity,
     open: [],
+    leftCarts: [],
   }
 }
 
@@ -203,7 +213,7 @@ export function createSession(shopper: Shopper, intent: number, device: number):
 /** The type's intents, with the chance to buy varied from shopper to shopper. */
 function ratesOf(type: Type, rate: number, random: Random): Float64Array {
   const rates = new Float64Array(OWN_INTENTS)
-  const vary = 0.5 + random.next()
+  const vary = 0.75 + 0.5 * random.next()
   const buy = Math.min(0.85, type.intents[INTENT.buy] * vary)
   const others = (1 - buy) / (1 - type.intents[INTENT.buy])
   for (let i = 0; i < OWN_INTENTS; i++) {
