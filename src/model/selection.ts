@@ -3,7 +3,8 @@ import type { Examples } from './learners/learner.ts'
 
 /**
  * How much each input alone says of the label. Rows where the input is missing are left out, except
- * for mutual information, where "missing" is a value like another. Higher says more; 0 is nothing.
+ * for mutual information, where "missing" is a value like another; weights do not count. Higher says
+ * more; 0 is nothing.
  */
 
 const BINS = 16
@@ -36,7 +37,7 @@ export function mutualInformation(examples: Examples): Float64Array {
   return eachInput(examples, (input) => informationOf(examples, input, labels))
 }
 
-/** The `k` inputs with the highest scores, best first; of equal ones the first. */
+/** The `k` inputs with the highest scores, best first; of equal ones the first. NaN is never chosen. */
 export function selectBest(scores: Float64Array, k: number): number[] {
   const order = [...scores.keys()].filter((i) => !Number.isNaN(scores[i]))
   return order.sort((a, b) => descending(scores[a], scores[b]) || a - b).slice(0, k)

@@ -105,38 +105,38 @@ function transformed(x: number, transform: NumberTransform | null): number {
 }
 
 function prepareTime(step: TimeStep, form: InputForm, batch: Batch, out: Float32Array): void {
-  const { column, hour, weekday, firstWeekday } = step
   const { rows, count, columns, width } = batch
-  const write = form === 'raw' ? writePlain : writeAngle
-  for (let row = 0; row < count; row++) {
-    const x = rows[row * columns + column]
-    const day = Math.floor(x)
-    const known = x - x === 0
-    write(out, row * width, hour, known ? (x - day) * 24 : Number.NaN, 24)
-    write(out, row * width, weekday, known ? modulo(day + firstWeekday, 7) : Number.NaN, 7)
+  for (const { places, length, placeOf } of cyclesOf(step)) {
+    const [first, second] = places
+    for (let row = 0; row < count; row++) {
+      const place = placeOf(rows[row * columns + step.column])
+      const angle = (2 * Math.PI * place) / length
+      const value = form === 'raw' ? place : orMiddle(Math.sin(angle))
+      if (first !== NOT_KEPT) out[row * width + first] = value
+      if (second !== NOT_KEPT) out[row * width + second] = orMiddle(Math.cos(angle))
+    }
   }
 }
 
-function writePlain(
-  out: Float32Array,
-  at: number,
-  [place]: readonly [number, number],
-  value: number,
-): void {
-  if (place !== NOT_KEPT) out[at + place] = value
+interface Cycle {
+  readonly places: readonly [number, number]
+  readonly length: number
+  /** NaN for what is no time. */
+  readonly placeOf: (days: number) => number
 }
 
-/** A missing time is the middle of the circle: 0 and 0. */
-function writeAngle(
-  out: Float32Array,
-  at: number,
-  [sine, cosine]: readonly [number, number],
-  ...[value, round]: readonly [number, number]
-): void {
-  if (value !== value) return
-  const angle = (2 * Math.PI * value) / round
-  if (sine !== NOT_KEPT) out[at + sine] = Math.sin(angle)
-  if (cosine !== NOT_KEPT) out[at + cosine] = Math.cos(angle)
+function cyclesOf({ hour, weekday, firstWeekday }: TimeStep): readonly Cycle[] {
+  const hourOf = (days: number): number => (days - Math.floor(days)) * 24
+  const weekdayOf = (days: number): number => modulo(Math.floor(days) + firstWeekday, 7)
+  return [
+    { places: hour, length: 24, placeOf: hourOf },
+    { places: weekday, length: 7, placeOf: weekdayOf },
+  ]
+}
+
+/** A missing time is in the middle of the circle: 0 and 0. */
+function orMiddle(value: number): number {
+  return value === value ? value : 0
 }
 
 function modulo(value: number, round: number): number {
