@@ -68,13 +68,22 @@ export async function startServer(dataDir: string): Promise<BenchServer> {
 
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
-    let output = ''
+    let output: string | null = ''
     child.stderr?.on('data', (chunk: Buffer) => {
+      // Once it serves, what it says is a warning or worse, and for a person to see.
+      if (output === null) return process.stderr.write(chunk)
       output += chunk.toString()
       const match = /Limn serves at (http:\/\/\S+)/.exec(output)
-      if (match !== null) resolve(match[1])
+      if (match === null) return
+      output = null
+      resolve(match[1])
     })
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}:\n${output}`)))
+    child.once('exit', (code, signal) => {
+      const how = `the server ended with ${signal ?? code}`
+      reject(new Error(`${how}:\n${output}`))
+      if (code !== 0 && signal !== 'SIGKILL') process.stderr.write(`${how}\n`)
+    })
+    process.once('exit', () => child.kill('SIGKILL'))
   })
 }
 

@@ -19,6 +19,7 @@ export const visible: Benchmark = {
     speed('visibleP99Ms', 'ms', { better: 'lower', must: 10, goal: 5 }),
   ],
   async run({ fixture, seconds }) {
+    await fixture.load({ ...OPEN_LOAD, seconds: seconds / 2 })
     const full = await fixture.load({ ...OPEN_LOAD, seconds: seconds / 2 })
     const rate = full.eventsPerSecond / 2
     const load = await fixture.load({ ...OPEN_LOAD, seconds: CHECKPOINT_SECONDS, rate })
