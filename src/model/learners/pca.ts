@@ -49,8 +49,9 @@ export const pca: Learner = {
   async fit(request: FitRequest): Promise<Predictor> {
     const parameters = checkRequest(pca, request)
     const { training } = request
-    const pace = new Pace(request, 1)
-    const { variance, mean, axes, variances } = await findAxes(training, parameters.components)
+    const pace = new Pace(request, training.count)
+    const found = await findAxes(training, parameters.components, (rows) => pace.reached(rows))
+    const { variance, mean, axes, variances } = found
     pace.finish()
     const { names, count: rows } = training
     const facts = { names: [...names], components: variances.length, rows, variance, parameters }

@@ -18,11 +18,18 @@ export interface Axes {
   readonly variance: number
 }
 
-/** The first `most` principal axes: eigenvectors of the covariance (Pearson 1901, Hotelling 1933). */
-export async function findAxes(cloud: Cloud, most: number): Promise<Axes> {
+/**
+ * The first `most` principal axes: eigenvectors of the covariance (Pearson 1901, Hotelling 1933). Asks
+ * `goOn` with the number of rows read; stopped, those are all.
+ */
+export async function findAxes(
+  cloud: Cloud,
+  most: number,
+  goOn: (rows: number) => Promise<boolean>,
+): Promise<Axes> {
   const { EigenvalueDecomposition, Matrix } = await import('ml-matrix')
   const { width } = cloud
-  const { mean, covariance } = momentsOf(cloud)
+  const { mean, covariance } = await momentsOf(cloud, goOn)
   const matrix = Matrix.from1DArray(width, width, covariance)
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, {
     assumeSymmetric: true,
@@ -52,7 +59,11 @@ export function project(
   }
 }
 
-function momentsOf({ width, count, rows, weights }: Cloud) {
+/** In one pass: Welford (1962). */
+async function momentsOf(
+  { width, count, rows, weights }: Cloud,
+  goOn: (rows: number) => Promise<boolean>,
+) {
   const mean = new Float64Array(width)
   const covariance = new Float64Array(width * width)
   const row = new Float64Array(width)
@@ -60,15 +71,13 @@ function momentsOf({ width, count, rows, weights }: Cloud) {
   for (let i = 0; i < count; i++) {
     const weight = weights?.[i] ?? 1
     readRow(rows, i * width, row)
-    total += weight
-    for (let j = 0; j < width; j++) mean[j] += (weight * (row[j] - mean[j])) / total
-  }
-  for (let i = 0; i < count; i++) {
-    readRow(rows, i * width, row)
     for (let j = 0; j < width; j++) row[j] -= mean[j]
-    addProducts(row, weights?.[i] ?? 1, covariance)
+    addProducts(row, (weight * total) / (total + weight), covariance)
+    total += weight
+    for (let j = 0; j < width; j++) mean[j] += (weight * row[j]) / total
+    if (!(await goOn(i + 1))) break
   }
-  const degrees = weights === null ? Math.max(1, count - 1) : total
+  const degrees = weights === null ? Math.max(1, total - 1) : total
   for (let j = 0; j < width; j++) {
     for (let k = 0; k <= j; k++) {
       covariance[j * width + k] /= degrees

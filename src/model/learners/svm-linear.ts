@@ -65,12 +65,14 @@ export const svmLinear: Learner = {
       }
       machines.push(await descend(problem, options, pace))
     }
-    pace.finish()
     const { width } = request.training
     const weights = Float64Array.from(machines.flatMap((machine) => [...machine.weights]))
     if (!weights.every(Number.isFinite)) {
       throw new LimnError('ERR_MODEL_DIVERGED', 'svm_linear: weights are no longer finite')
     }
+    const decide = decideWith(weights, width)
+    const sigmoids = await calibrate(divided, { machines: machines.length, decide, pace })
+    pace.finish()
     const facts = {
       task: svmTask(divided),
       width,
@@ -79,7 +81,7 @@ export const svmLinear: Learner = {
       supportVectors: machines.map(({ supportVectors }) => supportVectors),
       centre: divided.centre,
       scale: divided.scale,
-      sigmoids: calibrate(divided, machines.length, decideWith(weights, width)),
+      sigmoids,
       converged: machines.every(({ converged }) => converged),
       parameters,
     }

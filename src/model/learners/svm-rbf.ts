@@ -85,9 +85,11 @@ export const svmRbf: Learner = {
       const options = { roundsMax: parameters.rounds, pace, before: solutions.length }
       solutions.push(await optimise(dual, kernel, options))
     }
-    pace.finish()
     const arrays = keepVectors(rows, width, solutions)
     const shape = { width, gamma, vectors: arrays.vectors.length / width }
+    const decide = decideWith(shape, arrays)
+    const sigmoids = await calibrate(divided, { machines: solutions.length, decide, pace })
+    pace.finish()
     const facts = {
       ...shape,
       task: svmTask(divided),
@@ -97,7 +99,7 @@ export const svmRbf: Learner = {
       supportVectors: solutions.map(({ duals }) => duals.filter((dual) => dual !== 0).length),
       centre: divided.centre,
       scale: divided.scale,
-      sigmoids: calibrate(divided, solutions.length, decideWith(shape, arrays)),
+      sigmoids,
       converged: solutions.every(({ converged }) => converged),
       rounds: solutions.reduce((sum, { rounds }) => sum + rounds, 0),
       parameters,

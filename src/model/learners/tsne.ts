@@ -81,7 +81,7 @@ export const tsne: Learner = {
     const rows = takeRows(training.rows, width, chosen)
     const perplexity = Math.max(1, Math.min(parameters.perplexity, (chosen.length - 1) / 3))
     const pace = new Pace(request, chosen.length + parameters.rounds)
-    const places = await startingPlaces(rows, width, random)
+    const places = await startingPlaces({ rows, width }, random, pace)
     const affinities = await findAffinities({ rows, width }, perplexity, pace)
     const { divergence, rounds } = await embed(places, affinities, {
       rounds: parameters.rounds,
@@ -104,12 +104,12 @@ export const tsne: Learner = {
 
 /** x, y of each row: its first components, close together, and a little noise for rows that are equal. */
 async function startingPlaces(
-  rows: Float32Array,
-  width: number,
+  { rows, width }: { readonly rows: Float32Array; readonly width: number },
   random: Random,
+  pace: Pace,
 ): Promise<Float64Array> {
   const count = rows.length / width
-  const axes = await findAxes({ rows, width, count, weights: null }, 2)
+  const axes = await findAxes({ rows, width, count, weights: null }, 2, () => pace.reached(0))
   const dimensions = axes.variances.length
   const row = new Float64Array(width)
   const own = new Float64Array(dimensions)
