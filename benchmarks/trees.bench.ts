@@ -8,11 +8,11 @@
  * (goal 15), a row in a batch in 10 µs (goal 3).
  */
 import { pathToFileURL } from 'node:url'
-import { adaboost } from '../src/model/learners/adaboost.ts'
-import { boostedTrees } from '../src/model/learners/boosted-trees.ts'
+import { adaboost } from '../src/model/learners/trees/adaboost.ts'
+import { boostedTrees } from '../src/model/learners/trees/boosted-trees.ts'
 import type { Examples, Learner, Parameters, Predictor } from '../src/model/learners/learner.ts'
-import { randomForest } from '../src/model/learners/random-forest.ts'
-import { decisionTree } from '../src/model/learners/tree.ts'
+import { randomForest } from '../src/model/learners/trees/random-forest.ts'
+import { decisionTree } from '../src/model/learners/trees/tree.ts'
 import { Random } from '../src/model/random.ts'
 
 const WIDTH = 40

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { bgNbd } from '../src/model/learners/bg-nbd.ts'
-import { paretoNbd } from '../src/model/learners/pareto-nbd.ts'
+import { bgNbd } from '../src/model/learners/repeat-purchase/bg-nbd.ts'
+import { paretoNbd } from '../src/model/learners/repeat-purchase/pareto-nbd.ts'
 import type {
   RepeatPurchaseLearner,
   RepeatPurchasePredictor,
-} from '../src/model/learners/repeat-purchase.ts'
+} from '../src/model/learners/repeat-purchase/repeat-purchase.ts'
 import { scoreCorrecting } from './correcting.ts'
 import { judgeCounts, judgeOrder } from './customer-counts.ts'
 import { frameOfRows, prepareExamples, takeRows } from './frame.ts'

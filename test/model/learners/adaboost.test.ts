@@ -1,4 +1,4 @@
-import { adaboost } from '../../../src/model/learners/adaboost.ts'
+import { adaboost } from '../../../src/model/learners/trees/adaboost.ts'
 import { learnerContract } from '../../contract/learner-suite.ts'
 import { accurate, madeCase, nearBestRanking, onTheRightInputs } from './tree-checks.ts'
 

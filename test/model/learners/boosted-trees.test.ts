@@ -1,4 +1,4 @@
-import { boostedTrees } from '../../../src/model/learners/boosted-trees.ts'
+import { boostedTrees } from '../../../src/model/learners/trees/boosted-trees.ts'
 import { learnerContract } from '../../contract/learner-suite.ts'
 import { accurate, madeCase, near, nearBestRanking, onTheRightInputs } from './tree-checks.ts'
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { linear, logistic, network } from '../../../src/model/learners/dense.ts'
+import { linear, logistic, network } from '../../../src/model/learners/dense/dense.ts'
 import { rankingMetrics } from '../../../src/model/metrics.ts'
 import { learnerContract } from '../../contract/learner-suite.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'

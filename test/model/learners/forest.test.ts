@@ -1,20 +1,25 @@
 import { describe, expect, test } from 'vitest'
-import { adaboost } from '../../../src/model/learners/adaboost.ts'
-import { boostedTrees } from '../../../src/model/learners/boosted-trees.ts'
+import { adaboost } from '../../../src/model/learners/trees/adaboost.ts'
+import { boostedTrees } from '../../../src/model/learners/trees/boosted-trees.ts'
 import {
   decodeForest,
   describeForest,
   encodeForest,
-} from '../../../src/model/learners/forest-file.ts'
-import { ForestScorer } from '../../../src/model/learners/forest-scorer.ts'
-import { finishTrees, LEAF_WORD, type Forest } from '../../../src/model/learners/forest.ts'
-import { GrowingTrees } from '../../../src/model/learners/growing-trees.ts'
+} from '../../../src/model/learners/trees/forest-file.ts'
+import { ForestScorer } from '../../../src/model/learners/trees/forest-scorer.ts'
+import { finishTrees, LEAF_WORD, type Forest } from '../../../src/model/learners/trees/forest.ts'
+import { GrowingTrees } from '../../../src/model/learners/trees/growing-trees.ts'
 import type { Examples, Learner } from '../../../src/model/learners/learner.ts'
-import { randomForest } from '../../../src/model/learners/random-forest.ts'
-import { TreeGrower } from '../../../src/model/learners/tree-grower.ts'
-import { codeOf, codeRows, findCuts, padCuts } from '../../../src/model/learners/tree-table.ts'
-import { decisionTree } from '../../../src/model/learners/tree.ts'
-import { ValueStatistic } from '../../../src/model/learners/tree-values.ts'
+import { randomForest } from '../../../src/model/learners/trees/random-forest.ts'
+import { TreeGrower } from '../../../src/model/learners/trees/tree-grower.ts'
+import {
+  codeOf,
+  codeRows,
+  findCuts,
+  padCuts,
+} from '../../../src/model/learners/trees/tree-table.ts'
+import { decisionTree } from '../../../src/model/learners/trees/tree.ts'
+import { ValueStatistic } from '../../../src/model/learners/trees/tree-values.ts'
 import { Random } from '../../../src/model/random.ts'
 import { predict } from '../../contract/learner-suite.ts'
 import { makeExamples } from './made-examples.ts'

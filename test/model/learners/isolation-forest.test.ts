@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { isolationForest } from '../../../src/model/learners/isolation-forest.ts'
-import { growIsolationTree, pathLength } from '../../../src/model/learners/isolation-tree.ts'
+import { isolationForest } from '../../../src/model/learners/anomaly/isolation-forest.ts'
+import {
+  growIsolationTree,
+  pathLength,
+} from '../../../src/model/learners/anomaly/isolation-tree.ts'
 import { rankingMetrics } from '../../../src/model/metrics.ts'
 import { Random } from '../../../src/model/random.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'

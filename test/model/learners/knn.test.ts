@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { knn } from '../../../src/model/learners/knn.ts'
-import { NearestRows } from '../../../src/model/learners/nearest-rows.ts'
+import { knn } from '../../../src/model/learners/neighbours/knn.ts'
+import { NearestRows } from '../../../src/model/learners/neighbours/nearest-rows.ts'
 import { Random } from '../../../src/model/random.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { pca } from '../../../src/model/learners/pca.ts'
-import { tsne } from '../../../src/model/learners/tsne.ts'
+import { pca } from '../../../src/model/learners/projection/pca.ts'
+import { tsne } from '../../../src/model/learners/projection/tsne.ts'
 import { Random } from '../../../src/model/random.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'
 import { makeGroups, takeRows } from './made-examples.ts'

@@ -1,4 +1,4 @@
-import { randomForest } from '../../../src/model/learners/random-forest.ts'
+import { randomForest } from '../../../src/model/learners/trees/random-forest.ts'
 import { learnerContract } from '../../contract/learner-suite.ts'
 import { accurate, madeCase, near, nearBestRanking, onTheRightInputs } from './tree-checks.ts'
 

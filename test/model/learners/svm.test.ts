@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { svmLinear } from '../../../src/model/learners/svm-linear.ts'
-import { svmRbf } from '../../../src/model/learners/svm-rbf.ts'
+import { svmLinear } from '../../../src/model/learners/svm/svm-linear.ts'
+import { svmRbf } from '../../../src/model/learners/svm/svm-rbf.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'
 import { makeExamples, takeRows } from './made-examples.ts'

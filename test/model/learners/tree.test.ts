@@ -1,4 +1,4 @@
-import { decisionTree } from '../../../src/model/learners/tree.ts'
+import { decisionTree } from '../../../src/model/learners/trees/tree.ts'
 import { learnerContract } from '../../contract/learner-suite.ts'
 import { accurate, madeCase, near, nearBestRanking, onTheRightInputs } from './tree-checks.ts'
 
