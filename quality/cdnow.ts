@@ -123,7 +123,7 @@ function parameterSection(models: readonly FittedModel[]): Section {
       },
     ]),
     notes: [],
-    decimals: 4,
+    decimals: [4, 4, 4, 4, 3],
   }
 }
 
