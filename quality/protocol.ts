@@ -18,8 +18,8 @@ export interface Section {
   readonly columns: readonly string[]
   readonly rows: readonly ResultRow[]
   readonly notes: readonly string[]
-  /** Of every figure; left out: three digits or so, by size. */
-  readonly decimals?: number
+  /** Of each column; left out: three digits or so, by size. */
+  readonly decimals?: readonly number[]
 }
 
 export interface ProtocolContext {

@@ -40,10 +40,10 @@ function renderSection({ title, columns, rows, notes, decimals }: Section): stri
   return [`### ${title}`, table, ...notes].join('\n\n')
 }
 
-function figures({ values }: ResultRow, columns: number, decimals?: number): string[] {
+function figures({ values }: ResultRow, columns: number, decimals?: readonly number[]): string[] {
   return Array.from({ length: columns }, (_, i) => {
     const value = values[i] ?? null
-    return value === null || Number.isNaN(value) ? '' : formatFigure(value, decimals)
+    return value === null || Number.isNaN(value) ? '' : formatFigure(value, decimals?.[i])
   })
 }
 

@@ -38,7 +38,9 @@ test('reads a data set, and writes its figures as JSON and as Markdown', async (
 
   const text = readFileSync(file, 'utf8')
   expect(text).toContain('## Repeat purchases: CDNOW')
-  expect(text).toMatch(/\| Pareto\/NBD \| limn \| 0\.\d{3} \|/)
+  expect(text).toMatch(/\| Pareto\/NBD \| limn \|( \d+\.\d{4} \|){4} -\d+\.\d{3} \|/)
+  const shown = [mae, rmse, pearson, auc].map((value) => value?.toFixed(3))
+  expect(text).toContain(`| Pareto/NBD | limn | ${shown.join(' | ')} |`)
 })
 
 test('is deterministic, but for the seconds', async () => {
