@@ -62,6 +62,10 @@ const { values: options } = parseArgs({
   },
 })
 
+// An orderly exit ends the servers and removes their directories.
+process.once('SIGINT', () => process.exit(1))
+process.once('SIGTERM', () => process.exit(1))
+
 const root = packageRoot()
 const selected = select(options.only)
 const report = await run(selected)

@@ -32,7 +32,9 @@ export interface BenchServer {
 
 export function benchDirectory(): { path: string; remove(): void } {
   const path = mkdtempSync(join(process.env.LIMN_BENCH_DIR ?? tmpdir(), 'limn-bench-'))
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  const remove = (): void => rmSync(path, { recursive: true, force: true })
+  process.once('exit', remove)
+  return { path, remove }
 }
 
 export async function startServer(dataDir: string): Promise<BenchServer> {
@@ -83,7 +85,7 @@ function addressOf(child: ChildProcess): Promise<string> {
       reject(new Error(`${how}:\n${output}`))
       if (code !== 0 && signal !== 'SIGKILL') process.stderr.write(`${how}\n`)
     })
-    process.once('exit', () => child.kill('SIGKILL'))
+    process.prependOnceListener('exit', () => child.kill('SIGKILL'))
   })
 }
 

@@ -11,9 +11,11 @@ async function work({ ingest, lookups }: LoadJob): Promise<LoadReply> {
 }
 
 function end(reply: LoadReply): void {
-  process.send?.(reply, () => process.disconnect())
+  process.send?.(reply, () => process.exit())
 }
 
 process.once('message', (job: LoadJob) => {
   work(job).then(end, (error: unknown) => end({ error: String(error) }))
 })
+// The runner is gone.
+process.once('disconnect', () => process.exit())
