@@ -22,7 +22,7 @@ const BATCHES = [1_024, 1]
 const BOOSTING = { rounds: 300, patience: 5_000, learningRate: 0.02, depth: 6, leaves: 64 }
 const CASES: readonly (readonly [Learner, Parameters])[] = [
   [boostedTrees, BOOSTING],
-  [randomForest, { trees: 100 }],
+  [randomForest, {}],
   [decisionTree, {}],
   [adaboost, {}],
 ]

@@ -3,7 +3,7 @@ import type { Forest } from './forest.ts'
 import { codeOf, padCuts } from './tree-table.ts'
 
 /** Rows scored together: their codes stay in the nearest cache while all trees look at them. */
-const BLOCK_ROWS = 256
+const BLOCK_ROWS = 1_024
 const CODE_MAX = 255
 
 /**
