@@ -43,6 +43,7 @@ class LookupLoad {
   private readonly random = new Xorshift(7)
   private readonly latency = new Latency()
   private readonly lag = new Latency()
+  /** The one that waited longest is next: uWebSockets.js closes a connection idle for 10 s. */
   private readonly free: Connection[] = []
   private readonly total: number
   private started = 0
@@ -88,15 +89,15 @@ class LookupLoad {
   }
 
   private pump(): void {
-    for (let connection = this.free.at(-1); connection !== undefined;) {
+    for (let [connection] = this.free; connection !== undefined;) {
       const now = performance.now()
       const due = this.started + (this.sent * 1000) / this.options.rate
       if (due > now || this.sent === this.total) return
       this.lag.record(now - Math.max(due, this.roomAt))
       this.sent += 1
-      this.free.pop()
+      this.free.shift()
       connection.send(this.request(), due)
-      connection = this.free.at(-1)
+      ;[connection] = this.free
     }
   }
 
