@@ -57,7 +57,7 @@ export const onlineShoppers: Protocol = {
   title: 'Purchase intent: Online Shoppers',
   folder: 'online_shoppers',
   description:
-    'One row a session, 17 inputs; the label is whether it ended with a purchase. Learners have their default settings; accuracy and F1 are at the threshold 0.5 and natural prevalence.',
+    'One row a session, 17 inputs; the label is whether it ended with a purchase. Learners have their default settings, and those of the tree learners were chosen with these rows in view: read theirs as slightly optimistic; accuracy and F1 are at the threshold 0.5 and natural prevalence.',
   async run(context) {
     const sessions = await readSessions(context.folder)
     const { labels } = sessions

@@ -5,7 +5,7 @@ const SMALLEST_BYTES = 1 << 16
 
 /**
  * Buffers that are used again. Memory outside of V8's heap drives its collector: a fresh buffer for
- * each block had it mark the whole heap many times a second.
+ * each block had it mark the heap again and again.
  *
  * Whoever takes a buffer owns it until it is given back; what is not given back is garbage as usual.
  */

@@ -49,7 +49,9 @@ export function reportOf(
         ]),
       ),
     ),
-    warnings: [],
+    warnings: [
+      'Learner, settings, calibration and threshold were chosen on the cross-validated rows that these metrics are of, so the metrics are slightly optimistic. Rows kept aside and limn evaluate tell how much.',
+    ],
   }
 }
 
