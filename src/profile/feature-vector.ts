@@ -7,6 +7,21 @@ import { traitValuesOf } from './trait-values.ts'
 const SESSION_FEATURES = ['session.events', 'session.seconds'] as const
 
 /**
+ * One number of a feature vector. A `category` is a text as its 24-bit code. `step` is set for
+ * the parts of a sequence: which step of how many, the oldest first.
+ */
+export interface Feature {
+  readonly name: string
+  readonly kind: 'number' | 'category'
+  readonly step: { readonly trait: string; readonly at: number; readonly of: number } | null
+}
+
+/** The features of a definition, in the order in which {@link writeFeatures} writes them. */
+export function featuresOf(compiled: CompiledDefinition): Feature[] {
+  return featureNames(compiled).map((name) => ({ name, kind: 'number', step: null }))
+}
+
+/**
  * Names of the features, in order: numeric traits, a `top` trait's heaviest weight and its share, the
  * open session, and one flag for each state of each machine.
  */

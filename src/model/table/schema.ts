@@ -16,6 +16,8 @@ export interface TableColumn {
   readonly truth: boolean
   /** Whole days since 1970 from which times count; 0 for other kinds. */
   readonly origin: number
+  /** Set for a part of a sequence: which step of how many, the oldest first. */
+  readonly step?: { readonly trait: string; readonly at: number; readonly of: number }
 }
 
 /**
