@@ -37,6 +37,7 @@ interface SavedMember {
   readonly parameters: Parameters
   readonly preparation: SavedPart
   readonly predictor: SavedPart
+  readonly classWeights: readonly number[] | null
 }
 
 /** A fitted member of a model. */
@@ -115,8 +116,7 @@ export async function saveTableModel(
   reports: Readonly<Record<string, (manifest: TableManifest) => string>>,
 ): Promise<TableManifest> {
   const saved = members.map(({ learner, parameters, pipeline }) => {
-    const { preparation, predictor } = pipeline.save()
-    return { learner, parameters, preparation, predictor }
+    return { learner, parameters, ...pipeline.save() }
   })
   const parts = saved.flatMap(({ preparation, predictor }) => [preparation.bytes, predictor.bytes])
   const weights = new Uint8Array(Buffer.concat(parts))
@@ -155,10 +155,11 @@ export async function loadTableModel(directory: string): Promise<TableModel> {
     return new Uint8Array(files.bytes.subarray(at, (at += length)))
   }
   const pipelines: Pipeline[] = []
-  for (const { learner, preparation, predictor } of manifest.members) {
+  for (const { learner, preparation, predictor, classWeights } of manifest.members) {
     const saved = {
       preparation: { ...preparation, bytes: take(preparation.bytes) },
       predictor: { ...predictor, bytes: take(predictor.bytes) },
+      classWeights: classWeights ?? null,
     }
     pipelines.push(await Pipeline.load(await loadLearner(learner), saved))
   }

@@ -6,13 +6,14 @@ import { bestF1 } from '../evaluation/threshold.ts'
 import type { EvaluatedTask, Outcome } from '../evaluation/outcome.ts'
 import { findLeaks, refuseLeaks } from '../leaks.ts'
 import { loadLearner } from '../learners/registry.ts'
+import { takeRows } from '../learners/row-values.ts'
 import type { ModelRegistry } from '../registry.ts'
 import { renderReport } from '../report/page.ts'
 import { readTable, readTableAs, type DataTable } from '../table/read-table.ts'
 import { crossBaselines } from './cross-baselines.ts'
-import { assignFolds, rowsOfFold } from './folds.ts'
 import { meanLoss } from './loss.ts'
-import { fitPipeline } from './pipeline.ts'
+import { fitPipeline, PLAIN_PIPELINE } from './pipeline.ts'
+import { foldRounds, type Round } from './rounds.ts'
 import { reportOf } from './table-report.ts'
 import { searchModels, type Candidate, type SearchProgress } from './search.ts'
 import {
@@ -77,9 +78,13 @@ export async function trainOnTable(
   const names = request.learners.length > 0 ? request.learners : DEFAULT_LEARNERS[learned]
   const learners = await Promise.all(names.map(loadLearner))
   const folds = Math.min(request.folds ?? FOLDS, table.count)
-  const tried = await searchModels(table, {
+  const rounds = foldRounds(table.labels, { folds, classes: table.classes, seed })
+  const { candidates: tried } = await searchModels(table, {
     learners,
-    folds,
+    rounds,
+    method: 'random',
+    options: PLAIN_PIPELINE,
+    validate: false,
     trials: request.trials ?? TRIALS,
     seed,
     signal,
@@ -92,15 +97,16 @@ export async function trainOnTable(
   const chosen = chooseMembers(table, tried, folds)
   const held = meanOf(chosen.map((member) => member.predictions))
   const calibration = calibrationOf(table, held, seed)
-  const predictions = crossCalibrated(table, held, calibration, { folds, seed })
+  const predictions = crossCalibrated(table, held, calibration, rounds)
   const threshold = thresholdOf(table, predictions)
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row)
   const members: Member[] = []
   for (const { learner, parameters } of chosen) {
-    const pipeline = await fitPipeline(learner, table, rows, { parameters, seed })
+    const fit = { parameters, seed, options: PLAIN_PIPELINE }
+    const pipeline = await fitPipeline(learner, table, rows, fit)
     members.push({ learner: learner.name, parameters, pipeline })
   }
-  const evaluation = evaluateRows(table, predictions, { threshold, seed, folds })
+  const evaluation = evaluateRows(table, predictions, { threshold, seed, rounds })
   const version = {
     model: request.name,
     task: learned,
@@ -162,7 +168,7 @@ export async function evaluateOnTable(
   }
   const table = await readTableAs(file, schema, { labels: 'needed' })
   const predictions = model.predict(table.rows, table.count)
-  const evaluation = evaluateRows(table, predictions, { threshold, seed, folds: 0 })
+  const evaluation = evaluateRows(table, predictions, { threshold, seed, rounds: [] })
   return { table, evaluation }
 }
 
@@ -204,26 +210,17 @@ function crossCalibrated(
   table: DataTable,
   predictions: Float32Array,
   calibration: Calibration | null,
-  { folds, seed }: { folds: number; seed: number },
+  rounds: readonly Round[],
 ): Float32Array {
   const corrected = predictions.slice()
   if (calibration === null) return corrected
   const { labels, classes, count } = table
-  const foldOf = assignFolds(labels, { folds, classes, seed })
   const width = predictions.length / count
-  const take = (rows: Uint32Array): Float32Array => {
-    const taken = new Float32Array(rows.length * width)
-    rows.forEach((row, i) => {
-      taken.set(predictions.subarray(row * width, (row + 1) * width), i * width)
-    })
-    return taken
-  }
-  for (let fold = 0; fold < folds; fold++) {
-    const others = rowsOfFold(foldOf, fold, 'out')
-    const known = Float32Array.from(others, (row) => labels[row])
-    const held = { outputs: take(others), labels: known, weights: null, classes }
-    const rows = rowsOfFold(foldOf, fold, 'in')
-    const own = take(rows)
+  for (const { fit, held: rows } of rounds) {
+    const known = Float32Array.from(fit, (row) => labels[row])
+    const outputs = takeRows(predictions, width, fit)
+    const held = { outputs, labels: known, weights: null, classes }
+    const own = takeRows(predictions, width, rows)
     calibrate(fitCalibration(held, calibration.kind), own, rows.length)
     rows.forEach((row, i) => {
       corrected.set(own.subarray(i * width, (i + 1) * width), row * width)
@@ -236,9 +233,9 @@ function crossCalibrated(
 function evaluateRows(
   table: DataTable,
   predictions: Float32Array,
-  { threshold, seed, folds }: { threshold: number | null; seed: number; folds: number },
+  { threshold, seed, rounds }: { threshold: number | null; seed: number; rounds: Round[] },
 ): Evaluation {
-  const baselines = folds > 1 ? crossBaselines(table, { folds, seed }) : []
+  const baselines = crossBaselines(table, rounds)
   return evaluate({
     outcome: outcomeOf(table, predictions, threshold ?? 0.5),
     classNames: table.schema.label?.classes ?? [],
