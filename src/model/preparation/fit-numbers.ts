@@ -13,16 +13,21 @@ export interface NumberFacts {
   readonly transform: NumberTransform
 }
 
+export interface NumberOptions extends Pick<PreparationOptions, 'clipShare' | 'fill'> {
+  /** On a logarithmic scale whatever its skew; false: where that makes it less skewed. */
+  readonly logarithmic: boolean
+}
+
 /** What the rows say of a column of numbers. */
-export function fitNumber(raw: RawRows, column: number, options: PreparationOptions): NumberFacts {
+export function fitNumber(raw: RawRows, column: number, options: NumberOptions): NumberFacts {
   const sorted = sortedValues(raw, column)
   const [low, high] = clipLimits(sorted, options.clipShare)
   const plain = moments(raw, column, { low, high, logarithmic: false })
   let { mean, deviation } = plain
   let logarithmic = false
-  if (Math.abs(plain.skewness) > SKEWNESS_LOGARITHMIC) {
+  if (options.logarithmic || Math.abs(plain.skewness) > SKEWNESS_LOGARITHMIC) {
     const onLogarithms = moments(raw, column, { low, high, logarithmic: true })
-    if (Math.abs(onLogarithms.skewness) < Math.abs(plain.skewness)) {
+    if (options.logarithmic || Math.abs(onLogarithms.skewness) < Math.abs(plain.skewness)) {
       logarithmic = true
       mean = onLogarithms.mean
       deviation = onLogarithms.deviation

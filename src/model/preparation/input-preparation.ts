@@ -1,8 +1,9 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { InputForm } from '../learners/learner.ts'
 import { decodePlan, encodePlan, type SavedPreparation } from './codec.ts'
-import { NOT_KEPT, type NumberTransform, type PreparationPlan, type TimeStep } from './plan.ts'
+import { NOT_KEPT, type PreparationPlan, type TimeStep } from './plan.ts'
 import { keepInputs } from './select-inputs.ts'
+import { transformed } from './transform.ts'
 
 /** Rows taken at a time, step by step, so that they stay in the cache. */
 const BLOCK_ROWS = 256
@@ -93,15 +94,6 @@ function prepareNumbers({ numbers }: PreparationPlan, batch: Batch, out: Float32
       if (missing !== NOT_KEPT && x - x !== 0) out[row * width + missing] = 1
     }
   }
-}
-
-function transformed(x: number, transform: NumberTransform | null): number {
-  if (transform === null) return x - x === 0 ? x : Number.NaN
-  const { low, high, logarithmic, mean, scale, fill } = transform
-  if (x - x !== 0) return fill
-  let y = x < low ? low : x > high ? high : x
-  if (logarithmic) y = y < 0 ? -Math.log1p(-y) : Math.log1p(y)
-  return (y - mean) * scale
 }
 
 function prepareTime(step: TimeStep, form: InputForm, batch: Batch, out: Float32Array): void {

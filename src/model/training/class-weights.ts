@@ -23,8 +23,8 @@ export function weightsOfRows(labels: Float32Array, classWeights: Float64Array):
  * frequent as they are, in place. Weighting class k by w_k is a change of its prior by that factor, so
  * p_k / w_k, made to sum to 1, is the probability under the former one (Elkan, The Foundations of
  * Cost-Sensitive Learning, IJCAI 2001, theorem 2; Saerens, Latinne & Decaestecker, Neural Computation
- * 14, 2002). It is known, not estimated: it needs no rows, which a calibration would have to learn it
- * from, and leaves the calibration only the model's own errors.
+ * 14, 2002). The factor is known: a calibration would have to learn it from rows. What is left to
+ * the calibration are the model's own errors, such as those of trees that learn heavy rows by heart.
  * @param outputs one probability a row, of class 1, for two weights; else one for each class
  */
 export function undoClassWeights(
