@@ -53,12 +53,11 @@ export async function trainTable(name: string, options: TrainTableOptions): Prom
       seed: Number(options.seed),
       trials: options.trials === undefined ? undefined : Number(options.trials),
       signal: abort.signal,
-      progress: ({ done, total, learner, best }) =>
-        progress.update(
-          done,
-          total,
-          `${learner}${best === null ? '' : `, best loss ${best.toFixed(4)}`}`,
-        ),
+      progress: ({ done, total, learner, best, secondsLeft }) => {
+        const loss = best === null ? '' : `, best loss ${best.toFixed(4)}`
+        progress.estimate(secondsLeft)
+        progress.update(done, total, `${learner}${loss}`)
+      },
     })
     if (options.candidate !== true) await registry.promote(name, result.manifest.version)
     reportTraining(result, registry, options)
