@@ -37,6 +37,8 @@ const REPEATS = 3
  *   input has the values of other rows. Costs a fit of the learner and 3 predictions for each input;
  *   after an abort amid it, the inputs are ranked as by `anova`
  *
+ * Of a sequence all are kept: its steps have the same inputs.
+ *
  * @throws LimnError ERR_PREPARATION_SELECT (k is no whole number of at least 1, or there are no
  * labels), and what the learner's fit throws
  */
@@ -54,7 +56,7 @@ export async function chooseInputs(
     const message = `inputs are selected by what they say of a label; there are no labels`
     throw new LimnError('ERR_PREPARATION_SELECT', message)
   }
-  if (k >= examples.width) return examples.names
+  if (k >= examples.width || examples.steps > 1) return examples.names
   const scores =
     by === 'permutation' ? await byPermutation(learner, examples, request) : scoresOf(examples, by)
   const ranked = scores.map((score) => (Number.isNaN(score) ? Number.NEGATIVE_INFINITY : score))

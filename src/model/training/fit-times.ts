@@ -10,6 +10,8 @@ export class FitTimes {
   private current = ''
   private roundsLeft = 0
   private finished = 0
+  /** Of the fit at work: how long it took so far, and its share that is done, 0 to 1. */
+  private fit = NOT_BEGUN
 
   constructor(learners: readonly string[], plan: { readonly rounds: number; trials: number }) {
     this.rounds = plan.rounds
@@ -37,36 +39,56 @@ export class FitTimes {
     this.roundsLeft = this.rounds
   }
 
+  /** Amid a round of it. */
+  fitting(seconds: number, share: number): void {
+    this.fit = { seconds, share }
+  }
+
   /** One round of it is through. */
   fitted(seconds: number): void {
     const { sum, fits } = this.seconds.get(this.current) ?? { sum: 0, fits: 0 }
     this.seconds.set(this.current, { sum: sum + seconds, fits: fits + 1 })
     this.finished++
     this.roundsLeft--
+    this.fit = NOT_BEGUN
   }
 
   /** It ends, whatever rounds are left. */
   end(): void {
     this.roundsLeft = 0
+    this.fit = NOT_BEGUN
   }
 
   /**
-   * A learner without a fit is taken to need what the others' fits do in the mean; null before the
-   * first fit.
+   * A learner without a fit is taken to need what the fit at work will if it is its own, or else what
+   * the fits so far did in the mean; null while nothing is known of any.
    * @param best whose settings will be tried
    */
   secondsLeft(best: string | null): number | null {
-    const all = [...this.seconds.values()]
-    const fits = all.reduce((sum, one) => sum + one.fits, 0)
-    if (fits === 0) return null
-    const usual = all.reduce((sum, one) => sum + one.sum, 0) / fits
+    const usual = this.usualSeconds()
+    if (usual === null) return null
     const secondsOf = (learner: string): number => {
       const own = this.seconds.get(learner)
-      return own === undefined ? usual : own.sum / own.fits
+      if (own !== undefined) return own.sum / own.fits
+      return learner === this.current ? (this.foreseen() ?? usual) : usual
     }
     return this.waiting.reduce(
       (left, learner) => left + this.rounds * secondsOf(learner ?? best ?? this.current),
-      this.roundsLeft * secondsOf(this.current),
+      Math.max(0, this.roundsLeft * secondsOf(this.current) - this.fit.seconds),
     )
   }
+
+  private usualSeconds(): number | null {
+    const all = [...this.seconds.values()]
+    const fits = all.reduce((sum, one) => sum + one.fits, 0)
+    if (fits === 0) return this.foreseen()
+    return all.reduce((sum, one) => sum + one.sum, 0) / fits
+  }
+
+  /** What the fit at work will need if it goes on as so far. */
+  private foreseen(): number | null {
+    return this.fit.share > 0 ? this.fit.seconds / this.fit.share : null
+  }
 }
+
+const NOT_BEGUN = { seconds: 0, share: 0 }

@@ -42,7 +42,7 @@ export interface SearchProgress {
   readonly learner: string
   /** Least mean loss so far, null before the first. */
   readonly best: number | null
-  /** By how long each learner's fits took so far; null before the first. */
+  /** By how long each learner's fits took so far; null while nothing is known of the first. */
   readonly secondsLeft: number | null
 }
 
@@ -76,6 +76,8 @@ export interface SearchResult {
   readonly failed: readonly FailedCandidate[]
 }
 
+/** Amid a fit, progress is told no more often. */
+const REPORT_EVERY_MS = 250
 /** Rounds after which a setting is given up that is worse than the best by more than the noise. */
 const ROUNDS_BEFORE_GIVING_UP = 2
 
@@ -112,6 +114,7 @@ class Search {
   private readonly failed: FailedCandidate[] = []
   private readonly times: FitTimes
   private firstError: LimnError | null = null
+  private reportedAt = 0
 
   constructor(table: LearningTable, request: SearchRequest) {
     this.table = table
@@ -182,10 +185,15 @@ class Search {
   ): Promise<{ predictions: Float32Array; loss: number }> {
     const { table, request } = this
     const { seed, options, validate } = request
+    const started = performance.now()
     const pipeline = await fitPipeline(learner, table, fit, {
       parameters,
       seed,
       options,
+      progress: ({ done, total }) => {
+        this.times.fitting((performance.now() - started) / 1000, done / total)
+        if (performance.now() - this.reportedAt > REPORT_EVERY_MS) this.report(learner)
+      },
       signal: this.whole().length > 0 ? request.signal : undefined,
       ...(validate ? { validation: held } : {}),
     })
@@ -216,6 +224,7 @@ class Search {
   }
 
   private report(learner: Learner): void {
+    this.reportedAt = performance.now()
     const [best] = this.whole()
     this.request.progress?.({
       done: this.times.done,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadLearner } from '../../../src/model/learners/registry.ts'
-import { SELECTIONS } from '../../../src/model/training/choose-inputs.ts'
+import { chooseInputs, SELECTIONS } from '../../../src/model/training/choose-inputs.ts'
 import {
   fitPipeline,
   Pipeline,
@@ -11,6 +11,7 @@ import {
 } from '../../../src/model/training/pipeline.ts'
 import { foldRounds } from '../../../src/model/training/rounds.ts'
 import { mean } from '../evaluation/plain-metrics.ts'
+import { makeExamples } from '../learners/made-examples.ts'
 import { makeLearningTable, makeRareClass, numberColumn } from './made-learning-table.ts'
 
 const rowsBetween = (start: number, end: number) =>
@@ -115,6 +116,16 @@ describe('selection of inputs', () => {
     ).rejects.toMatchObject({ code: 'ERR_PREPARATION_SELECT' })
     const plain = await fitPipeline(clusters, unlabelled, rowsBetween(0, 400), fitting({}))
     expect(plain.preparation.names).toEqual(varying)
+  })
+
+  test('keeps all inputs of a sequence, whose steps have the same', async () => {
+    const steps = { ...makeExamples('binary', { count: 100, seed: 5 }), steps: 2 }
+    const learner = await loadLearner('tree')
+    const select = { k: 1, by: 'anova' } as const
+    const request = { parameters: {}, seed: 1, select, classWeights: null }
+    expect(await chooseInputs(learner, steps, request)).toEqual(steps.names)
+    const plain = { ...steps, steps: 1 }
+    expect(await chooseInputs(learner, plain, request)).toEqual(['input 0'])
   })
 
   test('by permutation falls back to F when it is interrupted', async () => {
