@@ -10,8 +10,9 @@ export class FitTimes {
   private current = ''
   private roundsLeft = 0
   private finished = 0
-  /** Of the fit at work: how long it took so far, and its share that is done, 0 to 1. */
-  private fit = NOT_BEGUN
+  /** Of the fit at work, when it first told and when it told last. */
+  private first: Mark | null = null
+  private last: Mark | null = null
 
   constructor(learners: readonly string[], plan: { readonly rounds: number; trials: number }) {
     this.rounds = plan.rounds
@@ -39,9 +40,10 @@ export class FitTimes {
     this.roundsLeft = this.rounds
   }
 
-  /** Amid a round of it. */
+  /** Amid a round of it: seconds since it began, and the share of the learner's fit that is done. */
   fitting(seconds: number, share: number): void {
-    this.fit = { seconds, share }
+    this.last = { seconds, share }
+    this.first ??= this.last
   }
 
   /** One round of it is through. */
@@ -50,13 +52,13 @@ export class FitTimes {
     this.seconds.set(this.current, { sum: sum + seconds, fits: fits + 1 })
     this.finished++
     this.roundsLeft--
-    this.fit = NOT_BEGUN
+    this.forgetFit()
   }
 
   /** It ends, whatever rounds are left. */
   end(): void {
     this.roundsLeft = 0
-    this.fit = NOT_BEGUN
+    this.forgetFit()
   }
 
   /**
@@ -74,7 +76,7 @@ export class FitTimes {
     }
     return this.waiting.reduce(
       (left, learner) => left + this.rounds * secondsOf(learner ?? best ?? this.current),
-      Math.max(0, this.roundsLeft * secondsOf(this.current) - this.fit.seconds),
+      Math.max(0, this.roundsLeft * secondsOf(this.current) - (this.last?.seconds ?? 0)),
     )
   }
 
@@ -85,10 +87,27 @@ export class FitTimes {
     return all.reduce((sum, one) => sum + one.sum, 0) / fits
   }
 
-  /** What the fit at work will need if it goes on as so far. */
+  /**
+   * What the fit at work will need if it goes on as since it first told, before which its inputs were
+   * prepared; null while little is done.
+   */
   private foreseen(): number | null {
-    return this.fit.share > 0 ? this.fit.seconds / this.fit.share : null
+    const { first, last } = this
+    if (first === null || last === null || last.share - first.share < SHARE_MIN) return null
+    const pace = (last.seconds - first.seconds) / (last.share - first.share)
+    return last.seconds + (1 - last.share) * pace
+  }
+
+  private forgetFit(): void {
+    this.first = null
+    this.last = null
   }
 }
 
-const NOT_BEGUN = { seconds: 0, share: 0 }
+interface Mark {
+  readonly seconds: number
+  readonly share: number
+}
+
+/** With less of a fit done, its pace says nothing. */
+const SHARE_MIN = 0.05
