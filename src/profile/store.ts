@@ -301,6 +301,11 @@ export class ProfileStore {
     }
   }
 
+  /** All texts that any profile has held, to find the text of a category's code. */
+  texts(): Iterable<string> {
+    return this.strings.all()
+  }
+
   exportDictionary(from: number): Uint8Array {
     return this.strings.dump(from)
   }

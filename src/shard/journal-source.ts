@@ -3,7 +3,10 @@ import { ShardStore } from '../journal/shard-store.ts'
 import type { ReplaySource } from '../model/replay-source.ts'
 import type { ModelRequest } from '../model/trainer.ts'
 import { compileDefinition } from '../profile/compile.ts'
-import { featureNames, writeFeatures } from '../profile/feature-vector.ts'
+import {
+  numberFeatureNames as featureNames,
+  writeNumberFeatures as writeFeatures,
+} from '../profile/number-features.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { hashOf, parseKey } from './key.ts'
