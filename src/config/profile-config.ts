@@ -31,8 +31,9 @@ export function loadProfileConfig(path: string): ProfileConfig {
   const { traits, segments, models, machines: paths } = value as ProfileFile
   const machines: Record<string, MachineDefinition> = {}
   const warnings: string[] = []
+  const readable = Object.keys(traits).filter((name) => traits[name].op !== 'recent')
   paths.forEach((relative, index) => {
-    const machine = loadMachine(join(dirname(path), relative), Object.keys(traits), warnings)
+    const machine = loadMachine(join(dirname(path), relative), readable, warnings)
     if (Object.hasOwn(machines, machine.id)) {
       const message = `found a second machine "${machine.id}"; allowed: one of each id`
       file.refuse([{ path: ['machines', index], of: 'value', message }])

@@ -50,7 +50,11 @@ export const traitSchema = Type.Object(
     ),
     halfLife: duration('Weights halve in this time (`count`, `sum`, `top`).'),
     k: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 64, description: '`top`: how many are kept.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description: '`top`: how many are kept, 5 if absent; `recent`: at most 32, 16 if absent.',
+      }),
     ),
     limit: Type.Optional(
       Type.Integer({

@@ -1,6 +1,8 @@
 import type { CompiledDefinition, TraitShape } from './compile.ts'
+import type { Context } from './context.ts'
 import { evaluatorOf } from './evaluator.ts'
 import { columnOf } from './layout.ts'
+import { writeSteps } from './recent.ts'
 import type { ProfileStore } from './store.ts'
 import { traitValuesOf } from './trait-values.ts'
 
@@ -16,15 +18,16 @@ export interface Feature {
 
 /**
  * The features of a definition, in the order in which {@link writeFeatures} writes them: the traits
- * (a `top` trait's heaviest weight, its share of all weights, and its text), the open session, and
- * one flag for each state of each machine.
+ * (a `top` trait's heaviest weight, its share of all weights, and its text; the steps of a `recent`
+ * trait, oldest first, the newest always at the last), the open session, and one flag for each state
+ * of each machine.
  */
 export function featuresOf(compiled: CompiledDefinition): Feature[] {
   const states = compiled.machines.flatMap(({ id, stateNames }) =>
     stateNames.map((state) => `machine.${id}.${state}`),
   )
   return [
-    ...compiled.traits.flatMap((shape) => traitFeatures(shape).map(({ feature }) => feature)),
+    ...compiled.traits.flatMap(traitFeatures),
     ...SESSION_FEATURES.map(numberFeature),
     ...states.map(numberFeature),
   ]
@@ -49,7 +52,7 @@ export function writeFeatures(
   const evaluator = evaluatorOf(store)
   evaluator.look(row, now)
   const { context } = evaluator
-  const at = writeTraits(store, out, offset)
+  const at = writeTraits(store, context, out, offset)
   const { columns, machines } = store.compiled
   const { page, o8, o4, o1 } = store
   const start = page.f64[o8 + columns.sessionStart.index]
@@ -65,74 +68,91 @@ export function writeFeatures(
 /** Session features, which every profile has. */
 const SESSION_FEATURES = ['session.events', 'session.seconds'] as const
 
-/** Where a trait's feature comes from. */
-const SOURCE = { number: 0, share: 1, text: 2, first: 3 } as const
-
-interface TraitFeature {
-  readonly feature: Feature
-  /** A {@link SOURCE}. */
-  readonly source: number
-  /** The trait's number; of a text, its column. */
-  readonly from: number
+function traitFeatures({ name, definition, k }: TraitShape): Feature[] {
+  if (definition.text === true) return [categoryFeature(name)]
+  if (definition.op === 'recent') {
+    const hasValue = definition.value !== undefined
+    return Array.from({ length: k }, (_, at) =>
+      stepFeatures({ trait: name, at, of: k }, hasValue),
+    ).flat()
+  }
+  if (definition.op !== 'top') return [numberFeature(name)]
+  return [
+    numberFeature(`${name}.weight`),
+    numberFeature(`${name}.share`),
+    categoryFeature(`${name}.first`),
+  ]
 }
 
-function traitFeatures(shape: TraitShape): TraitFeature[] {
-  const { name, index, definition } = shape
-  const number = { feature: numberFeature(name), source: SOURCE.number, from: index }
-  if (definition.text === true) {
-    return [{ feature: category(name), source: SOURCE.text, from: columnOf(shape.a) }]
-  }
-  if (definition.op !== 'top') return [number]
-  return [
-    { ...number, feature: numberFeature(`${name}.weight`) },
-    { feature: numberFeature(`${name}.share`), source: SOURCE.share, from: index },
-    { feature: category(`${name}.first`), source: SOURCE.first, from: index },
+function stepFeatures(step: NonNullable<Feature['step']>, hasValue: boolean): Feature[] {
+  const name = `${step.trait}.${step.at}`
+  const features: Feature[] = [
+    { name: `${name}.event`, kind: 'category', step },
+    { name: `${name}.seconds`, kind: 'number', step },
   ]
+  return hasValue ? [...features, { name: `${name}.value`, kind: 'number', step }] : features
 }
 
 function numberFeature(name: string): Feature {
   return { name, kind: 'number', step: null }
 }
 
-function category(name: string): Feature {
+function categoryFeature(name: string): Feature {
   return { name, kind: 'category', step: null }
 }
 
 /** Writes the traits' features of the row that the evaluator looks at; returns where they end. */
-function writeTraits(store: ProfileStore, out: Float32Array, offset: number): number {
+function writeTraits(store: ProfileStore, context: Context, out: Float32Array, offset: number) {
   const values = traitValuesOf(store)
   values.read()
   const { numbers, shares, firsts } = values
-  const { strings, page, o4 } = store
-  const { sources, froms } = planOf(store.compiled)
+  const { strings, page, o4, compiled } = store
+  const { sources, froms } = planOf(compiled)
   let at = offset
   for (let i = 0; i < sources.length; i++) {
     const from = froms[i]
     const source = sources[i]
     if (source === SOURCE.number) out[at++] = numbers[from]
     else if (source === SOURCE.text) out[at++] = strings.code(page.u32[o4 + from])
-    else if (source === SOURCE.share) out[at++] = shares[from]
-    else out[at++] = strings.code(firsts[from])
+    else if (source === SOURCE.top) {
+      out[at] = numbers[from]
+      out[at + 1] = shares[from]
+      out[at + 2] = strings.code(firsts[from])
+      at += 3
+    } else at = writeSteps(compiled.traits[from], context, out, at)
   }
   return at
 }
 
+/** How a trait's features are written: those of {@link traitFeatures}. */
+const SOURCE = { number: 0, text: 1, top: 2, recent: 3 } as const
+
 interface Plan {
+  /** By trait: a {@link SOURCE}. */
   readonly sources: Uint8Array
-  readonly froms: Int32Array
+  /** By trait: its number; of a text, its column. */
+  readonly froms: Uint32Array
 }
 
 const plans = new WeakMap<CompiledDefinition, Plan>()
 
-/** {@link traitFeatures} of all traits as numbers, made once. */
+/** The definition's plan, made once. */
 function planOf(compiled: CompiledDefinition): Plan {
   const known = plans.get(compiled)
   if (known !== undefined) return known
-  const features = compiled.traits.flatMap(traitFeatures)
+  const { traits } = compiled
   const made = {
-    sources: Uint8Array.from(features, ({ source }) => source),
-    froms: Int32Array.from(features, ({ from }) => from),
+    sources: Uint8Array.from(traits, sourceOf),
+    froms: Uint32Array.from(traits, (shape) =>
+      sourceOf(shape) === SOURCE.text ? columnOf(shape.a) : shape.index,
+    ),
   }
   plans.set(compiled, made)
   return made
+}
+
+function sourceOf({ definition: { op, text } }: TraitShape): number {
+  if (text === true) return SOURCE.text
+  if (op === 'recent') return SOURCE.recent
+  return op === 'top' ? SOURCE.top : SOURCE.number
 }

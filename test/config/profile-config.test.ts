@@ -117,6 +117,28 @@ models:
       'a: { part: social, op: formula, formula: a + 1 }',
       '3:44: traits.a.formula: found a circle of formulas',
     ],
+    [
+      'a: { part: social, op: recent, on: page, window: 1h }',
+      '3:44: traits.a.window: not used by recent; allowed: on, where, k, value, bots',
+    ],
+    ['a: { part: social, op: recent }', '3:3: traits.a: missing "on", which recent needs'],
+    [
+      'a: { part: social, op: recent, on: page, k: 33 }',
+      '3:47: traits.a.k: found 33; allowed: 1–32 events',
+    ],
+    ['a: { part: social, op: recent, on: page, k: 0 }', '3:47: traits.a.k: found 0; allowed: '],
+    [
+      'a: { part: social, op: recent, on: page, value: products.price }',
+      '3:51: traits.a.value: found "products.price"; allowed: one number an event',
+    ],
+    [
+      'a: { part: social, op: recent, on: page }\n  b: { part: social, op: formula, formula: a > 1 }',
+      '4:44: traits.b.formula: found "a", a list of events; allowed: ',
+    ],
+    [
+      'a: { part: social, op: recent, on: page }\n  b: { part: social, op: ratio, numerator: a, denominator: orders }',
+      '4:44: traits.b.numerator: found "a"; allowed: a numeric trait',
+    ],
     ['a: { part: social, op: count, on: [] }', 'traits.a.on: found 0 items; allowed: 1–64 items'],
     [
       'a: { part: social, op: count, on: [page, 5] }',
@@ -130,6 +152,17 @@ models:
   ])('refuses the trait %j', (line, message) => {
     expect(faultOf(withTrait(line))).toContain(`profile.yaml:${/^\d/.test(message) ? message : ''}`)
     expect(faultOf(withTrait(line))).toContain(message)
+  })
+
+  test('refuses a segment and a guard that read a list of events', () => {
+    const text = withTrait('a: { part: social, op: recent, on: page }')
+    expect(faultOf(`${text}segments: { s: { when: a > 1 } }\n`)).toContain(
+      '4:24: segments.s.when: found "a", a list of events; allowed: ',
+    )
+    const machine = 'id: m\ninitial: x\nstates:\n  x: { on: { page: { guard: a > 1 } } }\n'
+    expect(faultOf(`${text}machines: [machine.yaml]\n`, machine)).toContain(
+      'machine.yaml:4:29: states.x.on.page.guard: found the name "a"; unknown here',
+    )
   })
 
   test.each([
