@@ -180,6 +180,14 @@ export class ProfileStore {
     return this.page.f64[this.o8 + this.compiled.columns.firstSeen.index] > 0
   }
 
+  /** Events of the open session; 0 where none is open. */
+  sessionEvents(row: number): number {
+    this.at(row)
+    const { sessionStart, sessionEvents } = this.compiled.columns
+    if (!(this.page.f64[this.o8 + sessionStart.index] > 0)) return 0
+    return this.page.u32[this.o4 + sessionEvents.index]
+  }
+
   inSegment(row: number, segment: number): boolean {
     this.at(row)
     const byte = this.o1 + this.compiled.columns.segments.index + (segment >> 3)
