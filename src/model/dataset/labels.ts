@@ -19,12 +19,12 @@ export interface LabelledMoments {
 }
 
 /**
- * Labels of moments. One whose time to come ends after the data is left out whatever came until
+ * Labels of moments, which may come from memory or from where a sink has put them. One whose time to come ends after the data is left out whatever came until
  * then: to keep those for which something came early would make outcomes look more frequent, and
  * quicker, than they are.
  */
 export function labelMoments(
-  moments: readonly Moment[],
+  moments: Iterable<Moment>,
   plan: ModelPlan,
   replayed: Pick<Replayed, 'outcomes' | 'values' | 'to'>,
 ): LabelledMoments {
@@ -33,17 +33,22 @@ export function labelMoments(
   const kept: number[] = []
   const labels: number[] = []
   let censored = 0
-  for (let i = 0; i < moments.length; i++) {
-    if (moments[i].time + target.within > to) {
+  let unlabelled = 0
+  let index = 0
+  for (const moment of moments) {
+    const place = index++
+    if (moment.time + target.within > to) {
       censored++
       continue
     }
-    const label = outcomes.label(moments[i], target)
-    if (label !== label) continue
-    kept.push(i)
+    const label = outcomes.label(moment, target)
+    if (label !== label) {
+      unlabelled++
+      continue
+    }
+    kept.push(place)
     labels.push(label)
   }
-  const unlabelled = moments.length - censored - kept.length
   if (target.label === 'next') {
     const texts = labels.map((number) => values.textOf(number))
     const { classes, indices } = classesOf(texts, target.classesMax)
