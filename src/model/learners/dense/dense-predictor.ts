@@ -1,23 +1,18 @@
-import { NetworkScorer, sigmoid, type Network } from '../../network.ts'
+import { NetworkScorer, type Network } from '../../network.ts'
+import { takeInputs } from '../clipped-inputs.ts'
 import type { Parameters, Predictor, SavedPredictor, Task } from '../learner.ts'
+import { answer, type OutputShape } from '../network-output.ts'
 
 /** What a dense predictor is beside its weights; its saved description. */
-export interface DenseFacts {
-  readonly task: Task
+export interface DenseFacts extends OutputShape {
   readonly names: readonly string[]
   /** Inputs, hidden layers, outputs. */
   readonly sizes: readonly number[]
-  /** Of the labels: a regression's output is `mean + deviation × network`. */
-  readonly labels: { readonly mean: number; readonly deviation: number }
   readonly parameters: Parameters
   readonly epochs: number
   /** Of the best epoch, on the rows that fitting was stopped by. */
   readonly loss: number
 }
-
-/** Inputs are standardised; beyond this many deviations they carry no more weight. */
-export const INPUT_MAX = 20
-const LOG_COUNT_MAX = 30
 
 /** A network with the output its task needs; in plain JavaScript, on buffers made once. */
 export class DensePredictor implements Predictor {
@@ -92,33 +87,4 @@ export class DensePredictor implements Predictor {
   dispose(): void {
     // Holds nothing that the collector does not free.
   }
-}
-
-/** Copies a row's inputs; what is not finite counts as 0, the mean, and extremes are clipped. */
-export function takeInputs(rows: Float32Array, offset: number, inputs: Float32Array): void {
-  for (let i = 0; i < inputs.length; i++) {
-    const x = rows[offset + i]
-    inputs[i] = x - x !== 0 ? 0 : x > INPUT_MAX ? INPUT_MAX : x < -INPUT_MAX ? -INPUT_MAX : x
-  }
-}
-
-/** Turns the network's outputs into what the task asks for. */
-export function answer(
-  { task, labels }: Pick<DenseFacts, 'task' | 'labels'>,
-  raw: ArrayLike<number>,
-  out: Float32Array,
-  at: number,
-): void {
-  if (task === 'binary') out[at] = sigmoid(raw[0])
-  else if (task === 'regression') out[at] = labels.mean + labels.deviation * raw[0]
-  else if (task === 'count') out[at] = Math.exp(Math.min(LOG_COUNT_MAX, raw[0]))
-  else softmax(raw, out, at)
-}
-
-function softmax(raw: ArrayLike<number>, out: Float32Array, at: number): void {
-  let most = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < raw.length; i++) most = Math.max(most, raw[i])
-  let sum = 0
-  for (let i = 0; i < raw.length; i++) sum += Math.exp(raw[i] - most)
-  for (let i = 0; i < raw.length; i++) out[at + i] = Math.exp(raw[i] - most) / sum
 }
