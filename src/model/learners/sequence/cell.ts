@@ -62,12 +62,3 @@ export interface ForwardPass {
 }
 
 export type CellName = 'gru' | 'lstm'
-
-export function sigmoid(x: number): number {
-  return 1 / (1 + Math.exp(-x))
-}
-
-/** By one exponential, which is faster than `Math.tanh`; within 1e-15 of it. */
-export function tanh(x: number): number {
-  return 1 - 2 / (1 + Math.exp(2 * x))
-}

@@ -1,5 +1,5 @@
-import { sigmoid, tanh } from './cell.ts'
 import type { Cell } from './cell.ts'
+import { sigmoid, tanh } from './squash.ts'
 
 /**
  * Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078v1, with biases): the reset gate acts on the

@@ -1,5 +1,5 @@
-import { sigmoid, tanh } from './cell.ts'
 import type { Cell } from './cell.ts'
+import { sigmoid, tanh } from './squash.ts'
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate (Gers et al. 2000) whose

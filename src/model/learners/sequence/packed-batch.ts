@@ -10,7 +10,7 @@ export class PackedBatch {
   /** Places in the source of the batch's sequences, in the order of the batch. */
   readonly rows: Uint32Array
   /** Where each step's block begins among the packed rows; one more than there can be steps. */
-  readonly starts: Uint32Array
+  readonly starts: Int32Array
   /** `starts[steps] × inputs`: what is not finite is 0, and extremes are clipped. */
   readonly inputs: Float32Array
   /** Sequences; fixed by the last {@link pack}. */
@@ -19,21 +19,21 @@ export class PackedBatch {
   steps = 0
   private readonly stepsMax: number
   private readonly width: number
-  private readonly lengths: Uint32Array
+  private readonly lengths: Int32Array
   /** Steps that are there, `stepsMax` for each sequence, in the order of the source. */
-  private readonly present: Uint32Array
-  private readonly places: Uint32Array
+  private readonly present: Int32Array
+  private readonly places: Int32Array
 
   /** @param width inputs of a step */
   constructor(capacity: number, stepsMax: number, width: number) {
     this.stepsMax = stepsMax
     this.width = width
     this.rows = new Uint32Array(capacity)
-    this.starts = new Uint32Array(stepsMax + 1)
+    this.starts = new Int32Array(stepsMax + 1)
     this.inputs = new Float32Array(capacity * stepsMax * width)
-    this.lengths = new Uint32Array(capacity)
-    this.present = new Uint32Array(capacity * stepsMax)
-    this.places = new Uint32Array(stepsMax + 2)
+    this.lengths = new Int32Array(capacity)
+    this.present = new Int32Array(capacity * stepsMax)
+    this.places = new Int32Array(stepsMax + 2)
   }
 
   /** Packed rows of the batch. */

@@ -62,7 +62,8 @@ function factsOf({ training }: FitRequest, parameters: Parameters, rows: Uint32A
     task: sequenceTask(task),
     steps,
     inputs: width / steps,
-    hidden: parameters.hidden,
+    // Parameters are kept as floating-point numbers; loops that count with one are half as fast.
+    hidden: parameters.hidden | 0,
     outputs: outputCount(training),
     labels: labelScale(training, rows),
     parameters,
