@@ -1,6 +1,7 @@
 import { quantile, sortedValues, type RawRows } from './column-values.ts'
 import type { PreparationOptions } from './options.ts'
 import type { NumberTransform } from './plan.ts'
+import { signedLog } from './transform-number.ts'
 
 const SKEWNESS_LOGARITHMIC = 2
 /** Columns missing less often than this, or present less often, have no input for "is missing". */
@@ -40,10 +41,6 @@ export function fitNumber(raw: RawRows, column: number, options: PreparationOpti
 /** Whether it is worth an input that a value is missing. */
 export function tellsByMissing(missingShare: number): boolean {
   return missingShare > MISSING_SHARE_MIN && missingShare < 1 - MISSING_SHARE_MIN
-}
-
-export function signedLog(x: number): number {
-  return x < 0 ? -Math.log1p(-x) : Math.log1p(x)
 }
 
 /** A column that clipping would make constant is not clipped. */

@@ -1,7 +1,7 @@
-import type { InputForm } from '../learners/learner.ts'
+import type { RowForm } from './plan.ts'
 
 export interface PreparationOptions {
-  readonly form: InputForm
+  readonly form: RowForm
   /** What stands for a missing number, in the `dense` form. */
   readonly fill: 'mean' | 'median'
   /** Share of a column's rows at each end whose numbers are clipped; 0: none. `dense` form. */

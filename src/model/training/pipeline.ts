@@ -1,21 +1,22 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { Examples, FitProgress, Learner, Parameters, Predictor } from '../learners/learner.ts'
 import type { SavedPredictor } from '../learners/learner.ts'
-import { fitInputPreparation } from '../preparation/fit-preparation.ts'
-import { InputPreparation } from '../preparation/input-preparation.ts'
+import type { SavedPreparation } from '../preparation/codec.ts'
+import { fitTablePreparation, loadTablePreparation } from '../preparation/table-preparation.ts'
+import type { TablePreparation } from '../preparation/table-preparation.ts'
 import type { DataTable } from '../table/read-table.ts'
 
 const BATCH_ROWS = 1_024
 
 /** A preparation and a predictor: from raw rows of a table to predictions. */
 export class Pipeline {
-  readonly preparation: InputPreparation
+  readonly preparation: TablePreparation
   readonly predictor: Predictor
   /** Numbers that it writes for each row. */
   readonly outputs: number
   private readonly inputs: Float32Array
 
-  constructor(preparation: InputPreparation, predictor: Predictor) {
+  constructor(preparation: TablePreparation, predictor: Predictor) {
     this.preparation = preparation
     this.predictor = predictor
     this.outputs = predictor.outputs
@@ -48,7 +49,7 @@ export class Pipeline {
   }
 
   static async load(learner: Learner, saved: SavedPipeline): Promise<Pipeline> {
-    const preparation = InputPreparation.load(saved.preparation)
+    const preparation = loadTablePreparation(saved.preparation)
     const predictor = await learner.load(saved.predictor)
     if (predictor.width === preparation.width) return new Pipeline(preparation, predictor)
     const message = `the model takes ${predictor.width} inputs, its preparation makes ${preparation.width}`
@@ -61,7 +62,7 @@ export class Pipeline {
 }
 
 export interface SavedPipeline {
-  readonly preparation: ReturnType<InputPreparation['save']>
+  readonly preparation: SavedPreparation
   readonly predictor: SavedPredictor
 }
 
@@ -80,14 +81,14 @@ export async function fitPipeline(
   request: PipelineRequest,
 ): Promise<Pipeline> {
   const raw = takeRows(table, rows)
-  const preparation = fitInputPreparation(raw, table.columns, { form: learner.form })
+  const preparation = fitTablePreparation(raw, table.columns, learner.form)
   const inputs = new Float32Array(raw.count * preparation.width)
   preparation.prepare(raw.rows, raw.count, inputs)
   const training: Examples = {
     task: table.task ?? 'clusters',
     names: preparation.names,
     width: preparation.width,
-    steps: 1,
+    steps: preparation.steps,
     count: raw.count,
     rows: inputs,
     labels: Float32Array.from(rows, (row) => table.labels[row]),
