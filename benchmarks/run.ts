@@ -29,6 +29,7 @@ import { referenceMilliseconds } from './reference-loop.ts'
 import { describeMachine, table } from './report.ts'
 import type { Report } from './report.ts'
 import { scoring } from './scoring.bench.ts'
+import { sequence } from './sequence.bench.ts'
 import { start } from './start.bench.ts'
 import { visible } from './visible.bench.ts'
 
@@ -36,6 +37,7 @@ import { visible } from './visible.bench.ts'
 const BENCHMARKS: readonly Benchmark[] = [
   start,
   scoring,
+  sequence,
   journal,
   memory,
   recovery,
