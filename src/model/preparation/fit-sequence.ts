@@ -2,11 +2,18 @@ import { LimnError } from '../../protocol/errors.ts'
 import type { TableColumn } from '../table/schema.ts'
 import { codeAt, quantile, type RawRows } from './column-values.ts'
 import { fitFlags, InputNames } from './fit-categories.ts'
+import { fitInputPreparation } from './fit-preparation.ts'
 import { tellsByMissing } from './fit-numbers.ts'
 import { PREPARATION_DEFAULTS } from './options.ts'
 import { NOT_KEPT, type NumberTransform } from './plan.ts'
 import { NO_COLUMN } from './sequence-plan.ts'
-import type { SequencePlan, StepCategory, StepGap, StepNumber } from './sequence-plan.ts'
+import type {
+  PlanStatics,
+  SequencePlan,
+  StepCategory,
+  StepGap,
+  StepNumber,
+} from './sequence-plan.ts'
 import { SequencePreparation } from './sequence-preparation.ts'
 import { stepParts, type StepPart } from './step-parts.ts'
 import { signedLog } from './transform-number.ts'
@@ -15,15 +22,17 @@ import { signedLog } from './transform-number.ts'
 const SECONDS = 'seconds'
 
 /**
- * Fits the preparation of sequences on training rows, and on those alone, from the columns that are
- * parts of a step; other columns are not used. What becomes of a part is the same for all its steps:
+ * Fits the preparation of sequences on training rows, and on those alone. What becomes of a part of a
+ * step is the same for all steps:
  *
  * - category: a flag for each frequent text, one or more for the rare ones
  * - number: one input, `sign(x)·log(1+|x|)`, standardised, 0 where it is missing, with a second one that
  *   says so where that is not rare; of seconds the distance from the step before as well
  *
  * Steps of shorter sequences are aligned at the latest. A step of which all columns are missing is not
- * there: all its inputs are NaN.
+ * there: all its inputs are NaN. Columns that are no part of a step are prepared as for a dense learner
+ * and are inputs of the latest step alone, which then is always there: at all steps they were learned
+ * worse (ROC AUC of 0.852 and 0.859 where 0.872 is the best possible, and 0.738 without them).
  * @throws LimnError ERR_DATASET_EMPTY (no rows, or nothing varies), ERR_LEARNER_INPUT (no sequence)
  */
 export function fitSequencePreparation(
@@ -37,9 +46,34 @@ export function fitSequencePreparation(
   )
   const fitting = new SequenceFitting(raw, columns, stepColumns)
   for (const part of parts) fitting.add(part)
-  const plan = fitting.finish()
+  const plan = withStatics(fitting.finish(), fitStatics(raw, columns))
   if (plan.inputs.length > 0) return new SequencePreparation(plan)
   throw new LimnError('ERR_DATASET_EMPTY', 'no part of a step has different values in these rows')
+}
+
+/** Null where no column that is no part of a step varies. */
+function fitStatics(raw: RawRows, columns: readonly TableColumn[]): PlanStatics | null {
+  const places = [...columns.keys()].filter((column) => columns[column].step === undefined)
+  const width = places.length
+  const rows = new Float32Array(raw.count * width)
+  for (let row = 0; row < raw.count; row++) {
+    places.forEach((place, i) => {
+      rows[row * width + i] = raw.rows[row * raw.width + place]
+    })
+  }
+  const chosen = places.map((place) => columns[place])
+  try {
+    const { plan } = fitInputPreparation({ rows, width, count: raw.count }, chosen, OPTIONS)
+    return { columns: places, plan }
+  } catch (error) {
+    if (error instanceof LimnError && error.code === 'ERR_DATASET_EMPTY') return null
+    throw error
+  }
+}
+
+function withStatics(plan: SequencePlan, statics: PlanStatics | null): SequencePlan {
+  if (statics === null || plan.inputs.length === 0) return plan
+  return { ...plan, inputs: [...plan.inputs, ...statics.plan.inputs], statics }
 }
 
 class SequenceFitting {
@@ -78,6 +112,7 @@ class SequenceFitting {
       numbers,
       gaps,
       categories,
+      statics: null,
     }
   }
 

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { SavedPreparation } from './codec.ts'
+import { decodePlan, encodePlan, type SavedPreparation } from './codec.ts'
 import { NOT_KEPT } from './plan.ts'
 import { corrupt, joinTables, readTables } from './saved-tables.ts'
 import { NO_COLUMN, type SequencePlan } from './sequence-plan.ts'
@@ -41,6 +41,14 @@ const Description = Type.Object({
   categories: Type.Array(
     Type.Object({ columns: Columns, slots: Type.Array(Type.Integer({ minimum: 0 })) }),
   ),
+  /** `plan` as a preparation of rows is described; its tables come after those of the steps. */
+  statics: Type.Union([
+    Type.Null(),
+    Type.Object({
+      columns: Type.Array(Type.Integer({ minimum: 0 })),
+      plan: Type.Record(Type.String(), Type.Unknown()),
+    }),
+  ]),
 })
 type Description = Static<typeof Description>
 
@@ -52,22 +60,47 @@ export function encodeSequencePlan(plan: SequencePlan): SavedPreparation {
     ...one,
     slots: one.slots.map((list) => list.length),
   }))
-  return { description: { ...plan, categories }, bytes: joinTables(tables) }
+  const bytes = joinTables(tables)
+  if (plan.statics === null) return { description: { ...plan, categories }, bytes }
+  const kept = encodePlan(plan.statics.plan)
+  const statics = { columns: plan.statics.columns, plan: kept.description }
+  const all = new Uint8Array(bytes.length + kept.bytes.length)
+  all.set(bytes)
+  all.set(kept.bytes, bytes.length)
+  return { description: { ...plan, categories, statics }, bytes: all }
 }
 
 /** @throws LimnError ERR_MODEL_CORRUPT */
 export function decodeSequencePlan(saved: SavedPreparation): SequencePlan {
   const shape: unknown = saved.description
   if (!description.Check(shape)) throw corrupt('is not described as it should be')
-  const table = readTables(saved.bytes)
+  const lengths = shape.categories.flatMap(({ slots }) => slots)
+  const end = 4 * lengths.reduce((sum, length) => sum + length, 0)
+  const table = readTables(saved.bytes.subarray(0, end))
+  const rest = saved.bytes.subarray(end)
+  const statics = decodeStatics(shape, rest)
+  if (4 * table.length !== end || (statics === null && rest.length > 0)) {
+    throw corrupt(`has ${saved.bytes.length} bytes of places, not ${end}`)
+  }
+  check(shape, table)
   let at = 0
   const categories = shape.categories.map((one) => ({
     ...one,
     slots: one.slots.map((length) => table.subarray(at, (at += length))),
   }))
-  if (at !== table.length) throw corrupt(`has ${table.length} places, not ${at}`)
-  check(shape, table)
-  return { ...shape, categories }
+  return { ...shape, categories, statics }
+}
+
+function decodeStatics({ statics, columns, inputs }: Description, bytes: Uint8Array) {
+  if (statics === null) return null
+  const plan = decodePlan({ description: statics.plan, bytes })
+  const names = inputs.slice(inputs.length - plan.inputs.length)
+  const fits =
+    plan.columns.length === statics.columns.length &&
+    statics.columns.every((column) => column < columns.length) &&
+    plan.inputs.every((name, i) => name === names[i])
+  if (fits) return { columns: statics.columns, plan }
+  throw corrupt('has other inputs of the latest step than it says')
 }
 
 /** There is all that each step needs, every place is one of the inputs, every column one of the row. */

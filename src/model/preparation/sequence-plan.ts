@@ -1,4 +1,4 @@
-import type { NumberTransform, PlanColumn } from './plan.ts'
+import type { NumberTransform, PlanColumn, PreparationPlan } from './plan.ts'
 
 /** Where a step has no column of its own. */
 export const NO_COLUMN = -1
@@ -25,6 +25,13 @@ export interface StepCategory {
   readonly slots: readonly Int32Array[]
 }
 
+/** Columns that are no part of a step, prepared as for a dense learner. */
+export interface PlanStatics {
+  /** Places in the raw row of the plan's columns. */
+  readonly columns: readonly number[]
+  readonly plan: PreparationPlan
+}
+
 /** How raw rows become steps of inputs. Plain data; `inputs` are those of one step, in order. */
 export interface SequencePlan {
   readonly form: 'sequence'
@@ -36,4 +43,6 @@ export interface SequencePlan {
   readonly numbers: readonly StepNumber[]
   readonly gaps: readonly StepGap[]
   readonly categories: readonly StepCategory[]
+  /** Their inputs are the last ones of a step, and 0 at all steps but the latest. */
+  readonly statics: PlanStatics | null
 }

@@ -1,7 +1,9 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { SavedPreparation } from './codec.ts'
-import { NOT_KEPT } from './plan.ts'
+import { InputPreparation } from './input-preparation.ts'
+import { NOT_KEPT, type PreparationPlan } from './plan.ts'
 import { decodeSequencePlan, encodeSequencePlan } from './sequence-codec.ts'
+import { keepInputs } from './select-inputs.ts'
 import { NO_COLUMN, type SequencePlan } from './sequence-plan.ts'
 import type { TablePreparation } from './table-preparation.ts'
 import { transformed } from './transform-number.ts'
@@ -16,11 +18,12 @@ export class SequencePreparation implements TablePreparation {
   readonly columns: number
   readonly width: number
   readonly steps: number
-  /** Of the inputs of all steps; the latest step is "step −0". */
+  /** Of the inputs of all steps, the oldest first. */
   readonly names: readonly string[]
+  private readonly statics: Statics | null
 
   constructor(plan: SequencePlan) {
-    const { columns, steps, inputs } = plan
+    const { columns, steps, inputs, statics } = plan
     this.plan = plan
     this.columns = columns.length
     this.width = steps * inputs.length
@@ -28,6 +31,7 @@ export class SequencePreparation implements TablePreparation {
     this.names = Array.from({ length: steps }, (_, step) =>
       inputs.map((name) => nameAt(name, steps - 1 - step)),
     ).flat()
+    this.statics = statics === null ? null : new Statics(statics.columns, statics.plan)
   }
 
   prepare(rows: Float32Array, count: number, out: Float32Array): void {
@@ -43,7 +47,17 @@ export class SequencePreparation implements TablePreparation {
           before = step
         } else out.fill(Number.NaN, place.to, place.to + inputs)
       }
+      this.writeStatics(rows.subarray(row * columns), out, (row + 1) * width)
     }
+  }
+
+  /** Into the step that ends there. */
+  private writeStatics(row: Float32Array, out: Float32Array, end: number): void {
+    if (this.statics === null) return
+    const inputs = this.plan.inputs.length
+    if (Number.isNaN(out[end - 1])) out.fill(0, end - inputs, end)
+    const values = this.statics.prepare(row)
+    out.set(values, end - values.length)
   }
 
   /**
@@ -71,6 +85,28 @@ export class SequencePreparation implements TablePreparation {
   /** @throws LimnError ERR_MODEL_CORRUPT */
   static load(saved: SavedPreparation): SequencePreparation {
     return new SequencePreparation(decodeSequencePlan(saved))
+  }
+}
+
+/** What is no part of a step, of one row at a time. */
+class Statics {
+  private readonly columns: readonly number[]
+  private readonly preparation: InputPreparation
+  private readonly raw: Float32Array
+  private readonly inputs: Float32Array
+
+  constructor(columns: readonly number[], plan: PreparationPlan) {
+    this.columns = columns
+    this.preparation = new InputPreparation(plan)
+    this.raw = new Float32Array(columns.length)
+    this.inputs = new Float32Array(this.preparation.width)
+  }
+
+  /** Valid until the next call. */
+  prepare(row: Float32Array): Float32Array {
+    for (let i = 0; i < this.columns.length; i++) this.raw[i] = row[this.columns[i]]
+    this.preparation.prepare(this.raw, 1, this.inputs)
+    return this.inputs
   }
 }
 
@@ -126,8 +162,15 @@ function keepStepInputs(plan: SequencePlan, kept: readonly boolean[]): SequenceP
   let next = 0
   const places = kept.map((keep) => (keep ? next++ : NOT_KEPT))
   const move = (input: number): number => (input === NOT_KEPT ? NOT_KEPT : places[input])
+  const { statics } = plan
+  const first = plan.inputs.length - (statics?.plan.inputs.length ?? 0)
+  const keptStatics = new Set(plan.inputs.filter((_, i) => i >= first && kept[i]))
   return {
     ...plan,
+    statics:
+      statics === null || keptStatics.size === 0
+        ? null
+        : { ...statics, plan: keepInputs(statics.plan, keptStatics) },
     inputs: plan.inputs.filter((_, i) => kept[i]),
     numbers: plan.numbers
       .map((one) => ({ ...one, input: move(one.input), missing: move(one.missing) }))

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { fitInputPreparation } from '../../../src/model/preparation/fit-preparation.ts'
 import { fitSequencePreparation } from '../../../src/model/preparation/fit-sequence.ts'
 import { SequencePreparation } from '../../../src/model/preparation/sequence-preparation.ts'
 import { loadTablePreparation } from '../../../src/model/preparation/table-preparation.ts'
@@ -39,9 +40,9 @@ interface Step {
   readonly value: number
 }
 
-function rawRow(steps: readonly (Step | null)[]): Float32Array {
+function rawRow(steps: readonly (Step | null)[], visits = 3): Float32Array {
   const row = new Float32Array(WIDTH).fill(Number.NaN)
-  row[0] = 3
+  row[0] = visits
   steps.forEach((step, i) => {
     if (step === null) return
     const at = STEPS - steps.length + i
@@ -61,7 +62,7 @@ function made(): { rows: Float32Array; width: number; count: number } {
       const event = TEXTS[Math.floor(random.next() * 3)]
       return { event, seconds, value: event === 'buy' ? 100 * random.next() : Number.NaN }
     })
-    rows.set(rawRow(steps.reverse()), row * WIDTH)
+    rows.set(rawRow(steps.reverse(), Math.floor(10 * random.next())), row * WIDTH)
   }
   rows.set(rawRow([{ event: 'seen once', seconds: 1, value: 2 }]), 0)
   return { rows, width: WIDTH, count }
@@ -78,6 +79,7 @@ const STEP_INPUTS = [
   'last.seconds since the step before',
   'last.value',
   'last.value is missing',
+  'visits',
 ]
 
 function prepare(preparation: SequencePreparation, row: Float32Array): Map<string, number> {
@@ -86,13 +88,33 @@ function prepare(preparation: SequencePreparation, row: Float32Array): Map<strin
   return new Map(preparation.names.map((name, i) => [name, out[i]]))
 }
 
-test('every step has the same inputs, from the table’s step columns alone', () => {
+test('every step has the same inputs', () => {
   expect(fitted).toMatchObject({ form: 'sequence', steps: STEPS, columns: WIDTH })
   expect(fitted.width).toBe(STEPS * STEP_INPUTS.length)
   expect(fitted.names.slice(0, STEP_INPUTS.length).toSorted()).toEqual(
     STEP_INPUTS.map((name) => `${name} (3 before)`).toSorted(),
   )
-  expect(fitted.names.some((name) => name.includes('visits'))).toBe(false)
+})
+
+test('a column that is no part of a step is an input of the latest one, as for a dense learner', () => {
+  const dense = fitInputPreparation(
+    { width: 1, count: raw.count, rows: raw.rows.filter((_, i) => i % WIDTH === 0) },
+    COLUMNS.slice(0, 1),
+    { form: 'dense' },
+  )
+  const step: Step = { event: 'view', seconds: 10, value: 1 }
+  for (const visits of [0, 4, 9, Number.NaN]) {
+    const expected = new Float32Array(1)
+    dense.prepare(Float32Array.of(visits), 1, expected)
+    const inputs = prepare(fitted, rawRow([step, step], visits))
+    expect(inputs.get('visits (latest)')).toBe(expected[0])
+    expect(inputs.get('visits (1 before)')).toBe(0)
+    expect(inputs.get('visits (2 before)')).toBeNaN()
+    const alone = prepare(fitted, rawRow([], visits))
+    expect(alone.get('visits (latest)')).toBe(expected[0])
+    for (const name of STEP_INPUTS.slice(0, -1)) expect(alone.get(`${name} (latest)`)).toBe(0)
+    expect(alone.get('visits (1 before)')).toBeNaN()
+  }
 })
 
 test('a text has the same flag at every step, whatever its code there', () => {
@@ -140,21 +162,22 @@ test('seconds are on a logarithmic scale, and so is the time since the step befo
 test('what training rows have is standardised over all steps', () => {
   const out = new Float32Array(raw.count * fitted.width)
   fitted.prepare(raw.rows, raw.count, out)
-  for (const input of ['last.seconds', 'last.value']) {
-    const places = fitted.names.flatMap((name, i) => (name.startsWith(`${input} (`) ? [i] : []))
-    const flag = fitted.names.findIndex((name) => name.startsWith(`${input} is missing`))
+  for (const [part, offset] of [
+    ['seconds', 2],
+    ['value', 3],
+  ] as const) {
+    const first = fitted.names.indexOf(`last.${part} (3 before)`)
     const values: number[] = []
     for (let row = 0; row < raw.count; row++) {
-      for (const place of places) {
-        const value = out[row * fitted.width + place]
-        const missing = flag < 0 ? 0 : out[row * fitted.width + place + flag - places[0]]
-        if (value === value && missing === 0) values.push(value)
+      for (let step = 0; step < STEPS; step++) {
+        if (Number.isNaN(raw.rows[row * WIDTH + 3 * step + offset])) continue
+        values.push(out[row * fitted.width + step * STEP_INPUTS.length + first])
       }
     }
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length
     const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
     expect(mean).toBeCloseTo(0, 2)
-    expect(square).toBeCloseTo(1, 1)
+    expect(square).toBeCloseTo(1, 2)
   }
 })
 
@@ -172,7 +195,8 @@ test('any raw value gives steps that are finite, or not there as a whole', () =>
       for (let step = 0; step < STEPS; step++) {
         const missing = row.subarray(1 + 3 * step, 4 + 3 * step).every(Number.isNaN)
         const given = out.subarray(step * inputs, (step + 1) * inputs)
-        expect(given.every(missing ? Number.isNaN : Number.isFinite)).toBe(true)
+        const absent = missing && step < STEPS - 1
+        expect(given.every(absent ? Number.isNaN : Number.isFinite)).toBe(true)
       }
     }),
   )
@@ -191,11 +215,12 @@ test('rows are prepared by themselves', () => {
 test('kept inputs are those of all steps of which one is named', () => {
   const kept = fitted.keep(['last.seconds (latest)', 'last.event = buy (2 before)'])
   expect(kept.width).toBe(2 * STEPS)
+  expect(fitted.keep(['last.seconds (latest)', 'visits (latest)']).width).toBe(2 * STEPS)
   const row = rawRow([{ event: 'buy', seconds: 44, value: 1 }])
   const [whole, part] = [prepare(fitted, row), prepare(kept, row)]
   for (const [name, value] of part) expect(value, name).toBe(whole.get(name))
   expect(() => fitted.keep([])).toThrow(expect.objectContaining({ code: 'ERR_PREPARATION_INPUT' }))
-  expect(() => fitted.keep(['visits'])).toThrow(
+  expect(() => fitted.keep(['visits (before)'])).toThrow(
     expect.objectContaining({ code: 'ERR_PREPARATION_INPUT' }),
   )
 })
@@ -225,6 +250,8 @@ describe('saved', () => {
       { description: { ...description, steps: 3 }, bytes: saved.bytes },
       { description: { ...description, inputs: ['one'] }, bytes: saved.bytes },
       { description: { ...description, columns: [] }, bytes: saved.bytes },
+      { description: { ...description, statics: null }, bytes: Uint8Array.of(...saved.bytes, 0) },
+      { description: { ...description, statics: { columns: [0], plan: {} } }, bytes: saved.bytes },
     ]
     for (const one of damaged) {
       expect(() => SequencePreparation.load(one)).toThrow(
