@@ -1,5 +1,6 @@
 import type { Cell, CellState, CellTrace } from './cell.ts'
 import { PackedBatch } from './packed-batch.ts'
+import { multiply, type Product } from './product.ts'
 import { CELLS, makeState, makeTrace, partsOf } from './sequence-network.ts'
 import type { SequenceParts, SequenceShape } from './sequence-network.ts'
 
@@ -19,6 +20,7 @@ export class SequenceScorer {
   private readonly trace: CellTrace
   private readonly state: CellState
   private readonly products: Float32Array
+  private readonly product: Product
   private readonly outputs: Float32Array
 
   constructor(shape: SequenceShape, parameters: Float32Array) {
@@ -29,6 +31,13 @@ export class SequenceScorer {
     this.trace = makeTrace(shape, BLOCK_ROWS)
     this.state = makeState(shape, BLOCK_ROWS)
     this.products = new Float32Array(BLOCK_ROWS * this.cell.gates * shape.hidden)
+    this.product = {
+      a: this.state.hidden,
+      b: this.parts.recurrent,
+      out: this.products,
+      inner: shape.hidden,
+      columns: this.cell.gates * shape.hidden,
+    }
     this.outputs = new Float32Array(BLOCK_ROWS * shape.outputs)
   }
 
@@ -39,7 +48,6 @@ export class SequenceScorer {
   run(rows: Float32Array, count: number): Float32Array {
     const { shape, cell, parts, batch, trace, state, products } = this
     const { hidden } = shape
-    const across = cell.gates * hidden
     const pass = { trace, state, products, recurrentBias: parts.recurrentBias }
     batch.pack(rows, count, null)
     state.hidden.fill(0)
@@ -49,8 +57,7 @@ export class SequenceScorer {
       const active = batch.activeAt(step)
       this.takeInputs(step, active)
       if (step > 0) {
-        const sizes = { rows: active, inner: hidden, columns: across }
-        multiply(state.hidden, parts.recurrent, products, sizes)
+        multiply(this.product, active)
       }
       cell.forward({ at: 0, count: active, hidden }, pass)
     }
@@ -88,74 +95,6 @@ export class SequenceScorer {
         }
         outputs[to + k] = sum
       }
-    }
-  }
-}
-
-interface ProductSizes {
-  readonly rows: number
-  readonly inner: number
-  /** A multiple of 3 or 4, blocks of as many as there are units. */
-  readonly columns: number
-}
-
-/** `out = a × b`, two rows and four columns at a time: each number that is read is used more than once. */
-function multiply(
-  a: Float32Array,
-  b: Float32Array,
-  out: Float32Array,
-  { rows, inner, columns }: ProductSizes,
-): void {
-  const whole = columns - (columns % 4)
-  for (let row = 0; row < rows; row += 2) {
-    const first = row * inner
-    // An odd last row is taken twice.
-    const second = row + 1 < rows ? first + inner : first
-    const to = row * columns
-    const toSecond = row + 1 < rows ? to + columns : to
-    for (let j = 0; j < whole; j += 4) {
-      let a0 = 0
-      let a1 = 0
-      let a2 = 0
-      let a3 = 0
-      let b0 = 0
-      let b1 = 0
-      let b2 = 0
-      let b3 = 0
-      for (let i = 0, p = j; i < inner; i++, p += columns) {
-        const x = a[first + i]
-        const y = a[second + i]
-        const w0 = b[p]
-        const w1 = b[p + 1]
-        const w2 = b[p + 2]
-        const w3 = b[p + 3]
-        a0 += x * w0
-        a1 += x * w1
-        a2 += x * w2
-        a3 += x * w3
-        b0 += y * w0
-        b1 += y * w1
-        b2 += y * w2
-        b3 += y * w3
-      }
-      out[to + j] = a0
-      out[to + j + 1] = a1
-      out[to + j + 2] = a2
-      out[to + j + 3] = a3
-      out[toSecond + j] = b0
-      out[toSecond + j + 1] = b1
-      out[toSecond + j + 2] = b2
-      out[toSecond + j + 3] = b3
-    }
-    for (let j = whole; j < columns; j++) {
-      let sum = 0
-      let sumSecond = 0
-      for (let i = 0, p = j; i < inner; i++, p += columns) {
-        sum += a[first + i] * b[p]
-        sumSecond += a[second + i] * b[p]
-      }
-      out[to + j] = sum
-      out[toSecond + j] = sumSecond
     }
   }
 }
