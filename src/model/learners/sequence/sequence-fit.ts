@@ -33,23 +33,22 @@ export async function fitSequence(
   const batch = new PackedBatch(batchRows, facts.steps, facts.inputs)
   const pace = new Pace(request, parameters.epochs * rows.length)
   const run = { training, parameters, state, batch, rows, labels: facts.labels, pace }
-  let epochsRun = 0
   const predictorOf = (weights: Float32Array, epochs: number, loss: number): SequencePredictor =>
     new SequencePredictor(cell, weights, { ...facts, epochs, loss })
+  let epochs = 0
+  let lossBefore: number | null = null
   const best = await bestEpoch<Float32Array>({
     name: cell,
     parameters,
     signal,
     epoch: async (rate, first) => {
       random.shuffle(rows)
-      await runEpoch(run, epochsRun, rate)
+      await runEpoch(run, { rate, epochs, lossBefore })
       if (pace.stopped && !first) return null
-      const weights = state.parameters.slice()
-      epochsRun++
-      return {
-        model: weights,
-        loss: await meanLoss(predictorOf(weights, epochsRun, 0), stopping, pace),
-      }
+      const model = state.parameters.slice()
+      const loss = await meanLoss(predictorOf(model, ++epochs, 0), stopping, { pace, first })
+      lossBefore = loss
+      return loss === null ? null : { model, loss }
     },
   })
   pace.finish(best.loss)
@@ -85,7 +84,10 @@ interface Run {
 }
 
 /** Ends early where fitting is to stop, but not before one batch was taken. */
-async function runEpoch(run: Run, epochsBefore: number, rate: number): Promise<void> {
+async function runEpoch(
+  run: Run,
+  { rate, epochs, lossBefore }: { rate: number; epochs: number; lossBefore: number | null },
+): Promise<void> {
   const { training, parameters, state, batch, rows, labels, pace } = run
   const { batchRows, penalty, gradientMax } = parameters
   for (let start = 0; start < rows.length; start += batchRows) {
@@ -93,16 +95,17 @@ async function runEpoch(run: Run, epochsBefore: number, rate: number): Promise<v
     batch.pack(training.rows, chosen.length, chosen)
     const slope = lossSlope(training, labels, batch.rows.subarray(0, batch.count))
     state.step(batch, slope, { rate, penalty, gradientMax })
-    if (!(await pace.reached(epochsBefore * rows.length + start + chosen.length))) return
+    const done = epochs * rows.length + start + chosen.length
+    if (!(await pace.reached(done, lossBefore))) return
   }
 }
 
-/** Of the model as it will serve. */
+/** Of the model as it will serve; null where it was stopped, and it is not the first one. */
 async function meanLoss(
   predictor: SequencePredictor,
   { examples, rows }: StoppingRows,
-  pace: Pace,
-): Promise<number> {
+  { pace, first }: { readonly pace: Pace; readonly first: boolean },
+): Promise<number | null> {
   const { width, labels, weights } = examples
   const { task, outputs } = predictor
   const inputs = new Float32Array(LOSS_ROWS * width)
@@ -121,7 +124,9 @@ async function meanLoss(
       sum += weight * lossOf(task, given, labels[row])
       total += weight
     })
-    if (!(await pace.reached(0)) && start >= STOPPED_LOSS_ROWS) break
+    if (await pace.reached(0)) continue
+    if (!first) return null
+    if (start >= STOPPED_LOSS_ROWS) break
   }
   return sum / total
 }
