@@ -6,9 +6,9 @@ import type { LearnerCase } from '../../contract/learner-suite.ts'
 import { takeRows } from './made-examples.ts'
 import { makeSequences } from './made-sequences.ts'
 
-const SIZE = { steps: 6, count: 4_500, seed: 5 }
-const TRAINED = 3_000
-const PARAMETERS = { hidden: 16, epochs: 12, learningRate: 0.02 }
+const SIZE = { steps: 5, count: 3_500, seed: 5 }
+const TRAINED = 2_500
+const PARAMETERS = { hidden: 16, epochs: 10, learningRate: 0.02 }
 
 function caseOf(task: Task, learned: LearnerCase['learned']): LearnerCase {
   const all = makeSequences(task, SIZE)
