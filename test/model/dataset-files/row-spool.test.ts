@@ -1,0 +1,91 @@
+import { readdirSync } from 'node:fs'
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { smallDisk } from '../../integration/small-disk.ts'
+import { RowSpool } from '../../../src/model/dataset-files/row-spool.ts'
+import { temporary } from './made-dataset.ts'
+
+let made: ReturnType<typeof temporary>
+beforeEach(() => {
+  made = temporary()
+})
+afterEach(() => made.remove())
+
+const large = fc.nat(Number.MAX_SAFE_INTEGER)
+
+test('gives rows back in order, with the bits they had, over many blocks', () => {
+  const anyRow = fc.record({
+    moment: fc.record({ person: large, time: large, shard: fc.nat(65_535), sequence: large }),
+    seed: fc.nat(1_000),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(anyRow),
+      fc.nat(70),
+      fc.integer({ min: 1, max: 800 }),
+      (given, width, times) => {
+        const rows = Array.from({ length: times }, () => given).flat()
+        const valueOf = (seed: number, i: number): number =>
+          i % 5 === 4 ? Number.NaN : Math.sin(seed + i)
+        const spool = new RowSpool({ directory: made.path, width, bufferBytes: 4_000 })
+        try {
+          for (const { moment, seed } of rows) {
+            spool.add(moment, (out, offset) => {
+              for (let i = 0; i < width; i++) out[offset + i] = valueOf(seed, i)
+            })
+          }
+          expect(spool.count).toBe(rows.length)
+          let at = 0
+          for (const block of spool.blocks()) {
+            for (let i = 0; i < block.count; i++) {
+              const { moment, seed } = rows[at++]
+              expect(block.moment(i)).toEqual(moment)
+              const wanted = Float32Array.from({ length: width }, (_, j) => valueOf(seed, j))
+              expect(Buffer.compare(bytesOf(block.features(i)), bytesOf(wanted))).toBe(0)
+            }
+          }
+          expect(at).toBe(rows.length)
+        } finally {
+          spool.close()
+        }
+      },
+    ),
+    { numRuns: 15 },
+  )
+})
+
+test('its file has no name, so that nothing is left however the process ends', () => {
+  const spool = new RowSpool({ directory: made.path, width: 2 })
+  spool.add({ person: 1, time: 2, shard: 3, sequence: 4 }, (out, offset) => out.fill(1, offset))
+  expect(readdirSync(made.path)).toEqual([])
+  expect([...spool.blocks()].map(({ count }) => count)).toEqual([1])
+  expect(() => spool.add({ person: 1, time: 2, shard: 3, sequence: 4 }, () => undefined)).toThrow(
+    'read',
+  )
+  spool.close()
+  spool.close()
+})
+
+test('a directory that is not there, and a full disk, have a code', (context) => {
+  expect(() => new RowSpool({ directory: `${made.path}/none`, width: 1 })).toThrow(
+    expect.objectContaining({ code: 'ERR_DATASET_SAVE', retryable: true }) as Error,
+  )
+  const disk = smallDisk(1)
+  if (disk === null) return context.skip('mounting a tmpfs needs root')
+  const spool = new RowSpool({ directory: disk.path, width: 1_000 })
+  try {
+    const fill = (): void => {
+      for (let i = 0; i < 5_000; i++) {
+        spool.add({ person: i, time: i, shard: 0, sequence: i }, () => undefined)
+      }
+    }
+    expect(fill).toThrow(expect.objectContaining({ code: 'ERR_DATASET_SAVE' }) as Error)
+  } finally {
+    spool.close()
+    disk.remove()
+  }
+})
+
+function bytesOf(floats: Float32Array): Uint8Array {
+  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
+}
