@@ -25,7 +25,7 @@ export interface SpoolBlock {
 
 /**
  * Rows whose labels are not known yet, on the disk: fixed-size records that are appended and later
- * read back once, in the same order. Memory is one buffer.
+ * read back in the same order. Memory is one buffer.
  *
  * The file has no name from the start on: it is gone when the spool is closed or its thread or process
  * ends, however that comes. Reads and writes block: for a thread that does nothing else.
@@ -89,12 +89,11 @@ export class RowSpool {
   }
 
   /**
-   * The rows in the order in which they came; once, and nothing can be added afterwards.
+   * The rows in the order in which they came; nothing can be added afterwards. One reading at a time.
    * @throws LimnError ERR_DATASET_SAVE
    */
   *blocks(): Iterable<SpoolBlock> {
-    if (this.reading) throw new Error('the spool was read already')
-    this.flush()
+    if (!this.reading) this.flush()
     this.reading = true
     for (let row = 0; row < this.count; row += this.rowsMax) {
       const count = Math.min(this.rowsMax, this.count - row)

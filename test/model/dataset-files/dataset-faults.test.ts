@@ -142,7 +142,10 @@ test('a full disk leaves no dataset, what was there, and a coded error', async (
     directory = join(disk.path, 'dataset')
     await write(plainRows(50))
     const noise = Array.from({ length: 200_000 }, (_, i) => ({
-      ...{ time: i, shard: 0, sequence: i, label: 0 },
+      time: i,
+      shard: 0,
+      sequence: i,
+      label: 0,
       values: [Math.sin(i), Math.cos(i), Math.sin(2 * i), i % 10],
     }))
     await expect(write(noise, true)).rejects.toMatchObject({

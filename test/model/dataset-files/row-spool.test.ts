@@ -58,7 +58,9 @@ test('its file has no name, so that nothing is left however the process ends', (
   const spool = new RowSpool({ directory: made.path, width: 2 })
   spool.add({ person: 1, time: 2, shard: 3, sequence: 4 }, (out, offset) => out.fill(1, offset))
   expect(readdirSync(made.path)).toEqual([])
-  expect([...spool.blocks()].map(({ count }) => count)).toEqual([1])
+  for (let reading = 0; reading < 2; reading++) {
+    expect([...spool.blocks()].map(({ count }) => count)).toEqual([1])
+  }
   expect(() => spool.add({ person: 1, time: 2, shard: 3, sequence: 4 }, () => undefined)).toThrow(
     'read',
   )
