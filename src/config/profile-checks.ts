@@ -73,6 +73,22 @@ export function guardFaults(path: Path, guard: string, traits: readonly string[]
   return checkText(path, guard, known, names)
 }
 
+/** Names that an expression over an event uses and no event has. */
+export function eventExpressionFaults(path: Path, text: string): Fault[] {
+  return checkText(path, text, isEventName, EVENT_NAMES)
+}
+
+/** The same of an expression over an event and a profile; tags must be of a `top` trait. */
+export function rowExpressionFaults(
+  path: Path,
+  text: string,
+  definition: ProfileDefinition,
+): Fault[] {
+  const machines = Object.keys(definition.machines).map((id) => `machine.${id}`)
+  const names = [...Object.keys(definition.traits), ...machines]
+  return [...guardFaults(path, text, names), ...tagFaults(path, text, definition)]
+}
+
 function keyFaults(path: Path, trait: TraitDefinition): Fault[] {
   const allowed = new Map(KEYS[trait.op].map((key) => [key.replace('!', ''), key.endsWith('!')]))
   const faults: Fault[] = []

@@ -6,7 +6,9 @@ import { LimnError } from '../protocol/errors.ts'
 import type { DeepReadonly } from './freeze.ts'
 import { deepFreeze } from './freeze.ts'
 import { definitionFaults, guardFaults } from './profile-checks.ts'
-import type { ModelConfig, ProfileFile } from './profile-schema.ts'
+import { modelDefinitionFaults } from './model-checks.ts'
+import type { ModelConfig } from './model-schema.ts'
+import type { ProfileFile } from './profile-schema.ts'
 import { machineSchema, profileSchema } from './profile-schema.ts'
 import type { Fault, Path } from './validation.ts'
 import { findFaults, withDefaults } from './validation.ts'
@@ -41,6 +43,7 @@ export function loadProfileConfig(path: string): ProfileConfig {
   })
   const definition: ProfileDefinition = { traits, segments, machines }
   file.refuse(definitionFaults(definition))
+  file.refuse(modelDefinitionFaults(models, definition))
   return deepFreeze({ definition, models, warnings }) as ProfileConfig
 }
 

@@ -21,23 +21,23 @@ const VALIDATION_SHARE = 0.15
  */
 export function splitByTime(dataset: Dataset, plan: ModelPlan): Split {
   const first = dataset.times[0]
-  const last = dataset.times[dataset.count - 1]
+  const last = dataset.times[dataset.times.length - 1]
   const holdoutFrom = last - plan.holdout * (last - first)
   const holdoutStart = lowerBound(dataset.times, holdoutFrom)
-  const known = upperBound(dataset.times, holdoutFrom - plan.withinMs)
+  const known = upperBound(dataset.times, holdoutFrom - plan.target.within)
   const validationStart = Math.floor(known * (1 - VALIDATION_SHARE))
-  if (validationStart === 0 || holdoutStart === dataset.count) {
+  if (validationStart === 0 || holdoutStart === dataset.times.length) {
     const hours = ((last - first) / 3_600_000).toFixed(1)
-    const horizon = (plan.withinMs / 3_600_000).toFixed(1)
+    const horizon = (plan.target.within / 3_600_000).toFixed(1)
     throw new LimnError(
       'ERR_DATASET_EMPTY',
-      `${dataset.count} rows over ${hours} h leave none to train on before a holdout and a gap of ${horizon} h`,
+      `${dataset.times.length} rows over ${hours} h leave none to train on before a holdout and a gap of ${horizon} h`,
     )
   }
   return {
     training: [0, validationStart],
     validation: [validationStart, known],
-    holdout: [holdoutStart, dataset.count],
+    holdout: [holdoutStart, dataset.times.length],
     holdoutFrom,
   }
 }

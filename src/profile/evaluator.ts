@@ -121,6 +121,11 @@ export class Evaluator {
     return () => field() ?? trait()
   }
 
+  /** As a guard's names, but `traits.…` are the profile's attributes whatever the event says. */
+  readonly rowNames: Resolve = (name, args) => {
+    return name.startsWith('traits.') ? this.profileNames(name, args) : this.guardNames(name, args)
+  }
+
   private readonly profileNames: Resolve = (name, args) => {
     if (name === 'tag' && args !== undefined) {
       const shape = this.shapes.get(String(args[0]))

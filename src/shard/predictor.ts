@@ -1,5 +1,8 @@
 import type { LoadedModel } from '../model/loaded-model.ts'
-import { featureNames, writeFeatures } from '../profile/feature-vector.ts'
+import {
+  numberFeatureNames as featureNames,
+  writeNumberFeatures as writeFeatures,
+} from '../profile/number-features.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { ErrorValue, PredictionValue } from '../protocol/shards.ts'

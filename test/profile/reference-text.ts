@@ -2,6 +2,7 @@ import { PROFILE_PARTS } from '../../src/profile/definition.ts'
 import type { ProfilePart } from '../../src/profile/definition.ts'
 import { KEY_KIND } from '../../src/event/record.ts'
 import type { CompiledDefinition, TraitShape } from '../../src/profile/compile.ts'
+import { categoryCode } from '../../src/profile/category-code.ts'
 import { evaluatorOf } from '../../src/profile/evaluator.ts'
 import type { Evaluator } from '../../src/profile/evaluator.ts'
 import { idText } from '../../src/profile/store.ts'
@@ -145,10 +146,13 @@ export function referenceFeatures(store: ProfileStore, row: number, now: number)
   const { context } = evaluator
   const { traits, columns, machines } = store.compiled
   const numbers = traits.flatMap((shape) => {
-    if (shape.definition.text === true) return []
+    if (shape.definition.text === true) {
+      return [categoryCode(String(evaluator.traitGetter(shape)() ?? ''))]
+    }
     if (shape.definition.op !== 'top') return [evaluator.readers[shape.index]()]
     const { first, share } = readTopWeights(shape, context)
-    return [first, share]
+    const [heaviest] = readTags(shape, context)
+    return [first, share, (heaviest?.weight ?? 0) > 0 ? categoryCode(heaviest.value) : Number.NaN]
   })
   const { page, o8, o4, o1 } = store
   const start = page.f64[o8 + columns.sessionStart.index]

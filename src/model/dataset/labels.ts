@@ -1,0 +1,76 @@
+import type { ModelPlan } from '../definition.ts'
+import type { Moment } from './outcomes.ts'
+import type { Replayed } from './replay.ts'
+
+/** The class of values that are not among the most frequent ones. */
+export const OTHER_CLASS = '(other)'
+
+export interface LabelledMoments {
+  /** Indices of the moments that have a label, in the order given. */
+  readonly kept: readonly number[]
+  /** Of each that is kept: class index or value. */
+  readonly labels: Float32Array<ArrayBuffer>
+  /** Texts of the classes; none for values. */
+  readonly classes: readonly string[]
+  /** Moments whose time to come is not over at the end of the data. */
+  readonly censored: number
+  /** Moments after which there was no next value. */
+  readonly unlabelled: number
+}
+
+/**
+ * Labels of moments. One whose time to come ends after the data is left out whatever came until
+ * then: to keep those for which something came early would make outcomes look more frequent, and
+ * quicker, than they are.
+ */
+export function labelMoments(
+  moments: readonly Moment[],
+  plan: ModelPlan,
+  replayed: Pick<Replayed, 'outcomes' | 'values' | 'to'>,
+): LabelledMoments {
+  const { target } = plan
+  const { outcomes, values, to } = replayed
+  const kept: number[] = []
+  const labels: number[] = []
+  let censored = 0
+  for (let i = 0; i < moments.length; i++) {
+    if (moments[i].time + target.within > to) {
+      censored++
+      continue
+    }
+    const label = outcomes.label(moments[i], target)
+    if (label !== label) continue
+    kept.push(i)
+    labels.push(label)
+  }
+  const unlabelled = moments.length - censored - kept.length
+  if (target.label === 'next') {
+    const texts = labels.map((number) => values.textOf(number))
+    const { classes, indices } = classesOf(texts, target.classesMax)
+    return { kept, labels: indices, classes, censored, unlabelled }
+  }
+  const binary = target.label === 'happens' || target.label === 'absent'
+  const classes = binary ? ['no', 'yes'] : []
+  return { kept, labels: Float32Array.from(labels), classes, censored, unlabelled }
+}
+
+/** The most frequent texts in order of text; the others, and null, are one class behind them. */
+function classesOf(texts: readonly (string | null)[], classesMax: number) {
+  const counts = new Map<string, number>()
+  for (const text of texts) if (text !== null) counts.set(text, (counts.get(text) ?? 0) + 1)
+  const frequent = [...counts].sort((a, b) => b[1] - a[1] || compareTexts(a[0], b[0]))
+  const classes = frequent
+    .slice(0, classesMax)
+    .map(([text]) => text)
+    .sort(compareTexts)
+  const places = new Map(classes.map((text, index) => [text, index]))
+  const indices = Float32Array.from(texts, (text) => {
+    return text === null ? classes.length : (places.get(text) ?? classes.length)
+  })
+  if (indices.some((index) => index === classes.length)) classes.push(OTHER_CLASS)
+  return { classes, indices }
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
+}
