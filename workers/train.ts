@@ -4,12 +4,9 @@ import { ModelRegistry } from '../src/model/registry.ts'
 import { evaluateModel, trainModel } from '../src/model/train.ts'
 import type { TrainProgress } from '../src/model/train.ts'
 import { settle } from '../src/model/trainer.ts'
-import type {
-  EvaluateRequest,
-  TaskOutcome,
-  TrainRequest,
-  TrainerTask,
-} from '../src/model/trainer.ts'
+import type { EvaluateRequest, TaskOutcome } from '../src/model/trainer.ts'
+import type { TrainRequest, TrainerTask } from '../src/model/trainer.ts'
+import { buildJournalDataset } from '../src/shard/build-journal-dataset.ts'
 import { journalSource } from '../src/shard/journal-source.ts'
 
 type Progress = (at: TrainProgress) => void
@@ -18,9 +15,10 @@ export default function run(
   task: TrainerTask & { port: MessagePort },
 ): Promise<TaskOutcome<unknown>> {
   const progress: Progress = (at) => task.port.postMessage(at)
-  return settle<unknown>(() =>
-    task.kind === 'train' ? train(task.request, progress) : evaluate(task.request, progress),
-  )
+  return settle<unknown>(() => {
+    if (task.kind === 'dataset') return buildJournalDataset(task.request, task.port)
+    return task.kind === 'train' ? train(task.request, progress) : evaluate(task.request, progress)
+  })
 }
 
 async function train(request: TrainRequest, progress: Progress): Promise<unknown> {

@@ -12,20 +12,26 @@ const TEXT_MAX = 32
 
 /** A dataset for a person: what it is, and a line for each column. */
 export function datasetText(path: string, { manifest, columns }: DatasetDescription): string {
-  const { model, createdAt, schemaHash, records, positions, files, target } = manifest
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const { model, createdAt, schemaHash, positions, target } = manifest
   const shards = positions.map(({ shard, next }) => `${shard}:${next}`).join(' ')
   return [
     `${path}: dataset of model ${model}, made at ${createdAt}`,
-    `target    ${JSON.stringify(target)}`,
-    `rows      ${format(manifest.rows)} of ${format(records)} records; ${leftOut(manifest)}`,
-    `span      ${span(manifest)}`,
-    `labels    ${labels(manifest)}`,
+    `target    ${target}`,
+    ...factLines(manifest),
     `features  ${columns.length}, schema ${schemaHash}`,
     `positions ${shards === '' ? 'none' : shards}`,
-    `files     ${files.length}, ${(bytes / 1e6).toFixed(1)} MB, checksums right`,
+    'checksums right',
     '',
     ...aligned(columns.map((column) => [column.name, column.kind, ...columnCells(column)])),
+  ].join('\n')
+}
+
+/** What a build has made, for a person. */
+export function builtText(path: string, manifest: DatasetManifest): string {
+  return [
+    `${path}: ${format(manifest.rows)} rows of ${manifest.features.length} features for ${manifest.model}`,
+    `target    ${manifest.target}`,
+    ...factLines(manifest),
   ].join('\n')
 }
 
@@ -38,6 +44,17 @@ export function tableText(path: string, { rows, columns }: TableDescription): st
     categories === null ? '' : `${format(categories)} categories: ${topText(top)}`,
   ])
   return [`${path}: ${format(rows)} rows`, '', ...aligned(lines)].join('\n')
+}
+
+function factLines(manifest: DatasetManifest): string[] {
+  const { rows, records, files } = manifest
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  return [
+    `rows      ${format(rows)} of ${format(records)} records; ${leftOut(manifest)}`,
+    `span      ${span(manifest)}`,
+    `labels    ${labels(manifest)}`,
+    `files     ${files.length}, ${(bytes / 1e6).toFixed(1)} MB`,
+  ]
 }
 
 function leftOut({ censored, unlabelled, excluded }: DatasetManifest): string {

@@ -32,7 +32,9 @@ export interface DatasetOptions {
   readonly model: string
   readonly schemaHash: string
   readonly features: readonly Feature[]
-  readonly target: unknown
+  /** In words. */
+  readonly target: string
+  readonly plan: unknown
   readonly label: DatasetLabel
   /** The text of a category's code; default: the code in decimal. */
   readonly textOf?: TextOf
@@ -55,8 +57,8 @@ export async function writeDataset(
   fill: (writer: DatasetWriter) => Promise<DatasetFacts>,
 ): Promise<DatasetManifest> {
   checkFeatureNames(options.features)
+  await checkDirectory(options)
   const directory = resolve(options.directory)
-  await checkDirectory(directory, options.overwrite === true)
   const draft = draftPath(directory)
   let writer: DatasetWriter | null = null
   try {
@@ -74,16 +76,26 @@ export async function writeDataset(
 }
 
 /**
- * Removes drafts that a dataset's writer left beside `directory` when its thread was ended from
- * outside. Only for the process that started the thread: another's writer would lose its files.
+ * Whether a dataset may be written there, before long work.
+ * @throws LimnError ERR_DATASET_EXISTS, ERR_DATASET_SAVE
  */
-export async function removeDrafts(directory: string): Promise<void> {
-  const parent = dirname(resolve(directory))
-  const names = await readdir(parent).catch(() => [])
-  const prefix = draftPrefix(directory)
-  for (const name of names) {
-    if (name.startsWith(prefix)) await rm(join(parent, name), { recursive: true, force: true })
+export async function checkDirectory({
+  directory,
+  overwrite = false,
+}: Pick<DatasetOptions, 'directory' | 'overwrite'>): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return []
+    if (codeOf(error) === 'ENOTDIR') return [basename(directory)]
+    throw saveError(directory, error)
+  })
+  if (names.length === 0) return
+  if (!(await isDataset(directory))) {
+    const message = `${directory} has other files than a dataset's; name a new or an empty directory`
+    throw new LimnError('ERR_DATASET_EXISTS', message)
   }
+  if (overwrite) return
+  const message = `${directory} holds a dataset; --overwrite replaces it`
+  throw new LimnError('ERR_DATASET_EXISTS', message)
 }
 
 /** Takes the rows of {@link writeDataset}; a full row group is written before the next row is kept. */
@@ -120,13 +132,14 @@ export class DatasetWriter {
     if (this.group.count > 0) this.writeGroup()
     if (this.files.length === 0) this.file ??= this.nextFile()
     this.finishFile()
-    const { model, schemaHash, features, target, label } = this.options
+    const { model, schemaHash, features, target, plan, label } = this.options
     return describeManifest({
       model,
       createdAt: new Date().toISOString(),
       schemaHash,
       features: features.map(({ name, kind, step }) => ({ name, kind, step })),
       target,
+      plan,
       label,
       ...facts,
       rows: this.rows,
@@ -166,28 +179,8 @@ function groupRows(width: number): number {
   return Math.max(1, Math.min(GROUP_ROWS_MAX, Math.floor(GROUP_VALUES_MAX / Math.max(1, width))))
 }
 
-function draftPrefix(directory: string): string {
-  return `.${basename(resolve(directory))}.draft-${process.pid}-`
-}
-
 function draftPath(directory: string): string {
-  return join(dirname(directory), `${draftPrefix(directory)}${randomUUID()}`)
-}
-
-async function checkDirectory(directory: string, overwrite: boolean): Promise<void> {
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return []
-    if (codeOf(error) === 'ENOTDIR') return [basename(directory)]
-    throw saveError(directory, error)
-  })
-  if (names.length === 0) return
-  if (!(await isDataset(directory))) {
-    const message = `${directory} has other files than a dataset's; name a new or an empty directory`
-    throw new LimnError('ERR_DATASET_EXISTS', message)
-  }
-  if (overwrite) return
-  const message = `${directory} holds a dataset; --overwrite replaces it`
-  throw new LimnError('ERR_DATASET_EXISTS', message)
+  return join(dirname(directory), `.${basename(directory)}.draft-${randomUUID()}`)
 }
 
 /** What was there is moved aside, and back if the new one cannot take its place. */

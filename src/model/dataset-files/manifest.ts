@@ -49,8 +49,10 @@ export interface DatasetManifest extends DatasetFacts {
   /** Of the definitions that the features come from. */
   readonly schemaHash: string
   readonly features: readonly Feature[]
-  /** The plan that rows and labels were made by, as JSON. */
-  readonly target: unknown
+  /** What is predicted, in words. */
+  readonly target: string
+  /** What rows and labels were made by, as JSON. */
+  readonly plan: unknown
   readonly label: DatasetLabel
   readonly rows: number
   readonly balance: LabelBalance

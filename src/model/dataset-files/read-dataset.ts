@@ -1,7 +1,6 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { DataTable } from '../table/read-table.ts'
 import type { TableColumn, TableSchema } from '../table/schema.ts'
-import { LABEL } from './columns.ts'
 import { checkFiles, readBlocks, type DatasetBlock } from './dataset-blocks.ts'
 import { readManifest, type DatasetManifest } from './manifest.ts'
 import { rowHash, SampleLimit } from './row-sample.ts'
@@ -93,7 +92,8 @@ class KeptRows {
 
   add(block: DatasetBlock): void {
     for (let row = 0; row < block.count; row++) {
-      const hash = rowHash(block.shards[row], block.sequences[row], this.seed)
+      const place = { shard: block.shards[row], sequence: block.sequences[row] }
+      const hash = rowHash({ time: block.times[row], ...place }, this.seed)
       if (!this.sample.takes(hash)) continue
       while (this.count === this.rowsMax) this.halve()
       if (!this.sample.takes(hash)) continue
@@ -222,7 +222,7 @@ function schemaOf(manifest: DatasetManifest, categories: readonly string[][]): T
   return {
     columns,
     ignored: [],
-    label: { name: LABEL, task: label.task, classes: label.classes, truth: false },
+    label: { name: manifest.target, task: label.task, classes: label.classes, truth: false },
   }
 }
 

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { LimnError } from '../../protocol/errors.ts'
-import type { Moment } from '../outcomes.ts'
+import type { Moment } from '../dataset/outcomes.ts'
 
 /** Bytes that wait to be written, and that are read at once. */
 const BUFFER_BYTES = 4 * 1_048_576
@@ -110,7 +110,8 @@ export class RowSpool {
     this.written++
     this.count++
     this.countsByZeros[Math.clz32(hash)]++
-    while (this.count > this.capacity && this.wants(0)) this.count -= this.countsByZeros[this.zeros++]
+    while (this.count > this.capacity && this.wants(0))
+      this.count -= this.countsByZeros[this.zeros++]
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { ModelPlan } from '../definition.ts'
+import type { Label, ModelPlan } from '../definition.ts'
 import type { Moment } from './outcomes.ts'
 import type { Replayed } from './replay.ts'
 
@@ -46,29 +46,35 @@ export function labelMoments(
   const unlabelled = moments.length - censored - kept.length
   if (target.label === 'next') {
     const texts = labels.map((number) => values.textOf(number))
-    const { classes, indices } = classesOf(texts, target.classesMax)
-    return { kept, labels: indices, classes, censored, unlabelled }
+    const counts = new Map<string | null, number>()
+    for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
+    const { classes, indexOf } = frequentClasses(counts, target.classesMax)
+    return { kept, labels: Float32Array.from(texts, indexOf), classes, censored, unlabelled }
   }
-  const binary = target.label === 'happens' || target.label === 'absent'
-  const classes = binary ? ['no', 'yes'] : []
+  const classes = plainClasses(target.label)
   return { kept, labels: Float32Array.from(labels), classes, censored, unlabelled }
 }
 
+/** Classes of labels that do not come from the data; none for values. */
+export function plainClasses(label: Label): readonly string[] {
+  return label === 'happens' || label === 'absent' ? ['no', 'yes'] : []
+}
+
 /** The most frequent texts in order of text; the others, and null, are one class behind them. */
-function classesOf(texts: readonly (string | null)[], classesMax: number) {
-  const counts = new Map<string, number>()
-  for (const text of texts) if (text !== null) counts.set(text, (counts.get(text) ?? 0) + 1)
-  const frequent = [...counts].sort((a, b) => b[1] - a[1] || compareTexts(a[0], b[0]))
-  const classes = frequent
+export function frequentClasses(
+  counts: ReadonlyMap<string | null, number>,
+  classesMax: number,
+): { readonly classes: readonly string[]; readonly indexOf: (text: string | null) => number } {
+  const texts = [...counts].flatMap(([text, count]) => (text === null ? [] : [{ text, count }]))
+  texts.sort((a, b) => b.count - a.count || compareTexts(a.text, b.text))
+  const classes = texts
     .slice(0, classesMax)
-    .map(([text]) => text)
+    .map(({ text }) => text)
     .sort(compareTexts)
-  const places = new Map(classes.map((text, index) => [text, index]))
-  const indices = Float32Array.from(texts, (text) => {
-    return text === null ? classes.length : (places.get(text) ?? classes.length)
-  })
-  if (indices.some((index) => index === classes.length)) classes.push(OTHER_CLASS)
-  return { classes, indices }
+  const places = new Map<string | null, number>(classes.map((text, index) => [text, index]))
+  const other = classes.length
+  if (counts.size > other) classes.push(OTHER_CLASS)
+  return { classes, indexOf: (text) => places.get(text) ?? other }
 }
 
 function compareTexts(a: string, b: string): number {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { smallDisk } from '../../integration/small-disk.ts'
-import { removeDrafts, writeDataset } from '../../../src/model/dataset-files/dataset-writer.ts'
+import { writeDataset } from '../../../src/model/dataset-files/dataset-writer.ts'
 import { describeDataset } from '../../../src/model/dataset-files/describe-dataset.ts'
 import { readDataset } from '../../../src/model/dataset-files/read-dataset.ts'
 import { number, PLAIN_FEATURES, plainRows, temporary, writeRows } from './made-dataset.ts'
@@ -101,7 +101,8 @@ test('what fails while rows are added leaves nothing new, and what was there', a
         model: 'purchase',
         schemaHash: 'made',
         features: PLAIN_FEATURES,
-        target: null,
+        target: 'any',
+        plan: null,
         label: { task: 'binary', classes: ['no', 'yes'] },
         groupRows: 50,
       },
@@ -116,13 +117,6 @@ test('what fails while rows are added leaves nothing new, and what was there', a
   await expect(interrupted).rejects.toThrow('interrupted')
   expect(readdirSync(made.path)).toEqual(['dataset'])
   expect((await readDataset(directory)).table.count).toBe(10)
-})
-
-test('drafts of a thread that was ended are removed, and no others', async () => {
-  const drafts = [`.dataset.draft-${process.pid}-1`, '.dataset.draft-1-1', '.other.draft-1-1']
-  for (const name of drafts) mkdirSync(join(made.path, name))
-  await removeDrafts(directory)
-  expect(readdirSync(made.path).sort()).toEqual(drafts.slice(1).sort())
 })
 
 test('reading can be interrupted', async () => {

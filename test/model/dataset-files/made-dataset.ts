@@ -40,8 +40,8 @@ export function writeRows(
   options: Partial<DatasetOptions> & Pick<DatasetOptions, 'directory' | 'features'>,
 ): Promise<DatasetManifest> {
   const label = { task: 'binary', classes: ['no', 'yes'] } as const
-  const target = { event: 'Order Completed', within: '24h' }
-  const plain = { model: 'purchase', schemaHash: 'made', target, label }
+  const target = 'Order Completed within 24h'
+  const plain = { model: 'purchase', schemaHash: 'made', target, plan: { within: 24 }, label }
   return writeDataset({ ...plain, ...options }, async (writer) => {
     for (const { values, ...row } of rows) writer.add(row, Float32Array.from(values))
     return FACTS

@@ -170,7 +170,7 @@ test('a table tells its columns, its label and the steps of sequences', async ()
   const { table } = await readDataset(directory)
   expect(table).toMatchObject({ task: 'binary', classes: 2, count: 2, width: 2 })
   expect(table.schema.label).toEqual({
-    name: '_label',
+    name: 'Order Completed within 24h',
     task: 'binary',
     classes: ['no', 'yes'],
     truth: false,
