@@ -58,6 +58,7 @@ const LOOKUP_RECORDS = 16
 export class ShardActor {
   private readonly options: ShardOptions
   private readonly port: ShardPort
+  private readonly loadVersion: typeof loadModelVersion
   private readonly compiled: CompiledDefinition
   private readonly profiles: ProfileStore
   private readonly fold: Fold
@@ -86,9 +87,11 @@ export class ShardActor {
   private turnNanoseconds = 0
   private applied = 0
 
-  constructor(options: ShardOptions, port: ShardPort) {
+  /** @param loadVersion how a model's version is read; one may bring models of its own */
+  constructor(options: ShardOptions, port: ShardPort, loadVersion = loadModelVersion) {
     this.options = options
     this.port = port
+    this.loadVersion = loadVersion
     this.life = new ShardLife((state) => this.send({ type: 'state', state, detail: '' }))
     this.compiled = compileDefinition(options.definition)
     this.profiles = new ProfileStore(this.compiled)
@@ -388,7 +391,7 @@ export class ShardActor {
     if (directory === null) return this.predictor.swap(name, null)
     const { featureNames } = this.predictor
     const { schemaHash } = this.compiled
-    this.predictor.swap(name, await loadModelVersion(directory, { featureNames, schemaHash }))
+    this.predictor.swap(name, await this.loadVersion(directory, { featureNames, schemaHash }))
   }
 
   private async checkpoint(): Promise<void> {
