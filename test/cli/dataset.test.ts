@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, expect, test } from 'vitest'
+import { makeJournal } from '../../benchmarks/made-journal.ts'
 import { temporaryDirectory } from '../integration/server.ts'
 import { category, number, writeRows } from '../model/dataset-files/made-dataset.ts'
 
@@ -71,6 +72,57 @@ test('describe of a CSV file says what training would take its columns for', asy
     rows: 60,
     columns: [{ leftOut: 'id' }, { kind: 'number' }, { categories: 3 }, { kind: 'time' }, {}],
   })
+})
+
+test('build makes a dataset of a data directory, which describe reads', async () => {
+  const data = join(made.path, 'data')
+  await makeJournal(data, 5_000)
+  const out = join(made.path, 'built')
+  const env = { ...process.env, LIMN_STORAGE_SHARDS: '2' }
+  const build = (...words: string[]) =>
+    run(process.execPath, [LIMN, 'dataset', 'build', 'purchase', '--data', data, ...words], { env })
+  const { stdout } = await build('--out', out)
+  expect(stdout).toMatch(/rows of \d+ features for purchase\ntarget    Order Completed within 24h/)
+  const described = JSON.parse((await limn('describe', out, '--json')).stdout) as {
+    manifest: { rows: number; records: number; censored: number; balance: { classes: object } }
+    columns: { name: string }[]
+  }
+  expect(described.manifest).toMatchObject({ records: 5_000, model: 'purchase' })
+  expect(described.manifest.rows + described.manifest.censored).toBe(5_000)
+  expect(described.columns.map(({ name }) => name)).toContain('session.events')
+
+  await expect(build('--out', out)).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('ERR_DATASET_EXISTS') as string,
+  })
+  const fewer = await build('--out', out, '--overwrite', '--rows-max', '500', '--json')
+  const manifest = JSON.parse(fewer.stdout) as { rows: number; censored: number }
+  expect(manifest.rows + manifest.censored).toBeLessThanOrEqual(500)
+  expect(manifest.rows + manifest.censored).toBeGreaterThan(200)
+  await expect(build('--out', out, '--rows-max', 'many')).rejects.toMatchObject({
+    stderr: expect.stringContaining('ERR_MODEL_DEFINITION') as string,
+  })
+})
+
+test('Ctrl-C ends a build with a code and leaves nothing', async () => {
+  const data = join(made.path, 'long')
+  await makeJournal(data, 300_000)
+  const parent = join(made.path, 'outs')
+  const words = ['build', 'purchase', '--data', data, '--out', join(parent, 'dataset')]
+  const child = spawn(process.execPath, [LIMN, 'dataset', ...words], {
+    env: { ...process.env, LIMN_STORAGE_SHARDS: '2' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let errors = ''
+  let asked = false
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+    if (!asked && errors.includes('replay:')) asked = child.kill('SIGINT')
+  })
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect(errors).toContain('ERR_MODEL_INTERRUPTED')
+  expect(code).toBe(1)
+  expect(readdirSync(parent)).toEqual([])
 })
 
 test('what is no dataset, and one that is damaged, ends with a code', async () => {

@@ -74,7 +74,11 @@ function writeSpool(
   const { target, sampling, exclude, task } = plan
   return writeDataset(
     {
-      ...{ directory, overwrite, model, features: source.features, schemaHash: source.schemaHash },
+      directory,
+      overwrite,
+      model,
+      features: source.features,
+      schemaHash: source.schemaHash,
       target: targetInWords(target),
       plan: { target, sampling, exclude, rowsMax: options.rowsMax ?? null },
       label: { task, classes: labels.classes },

@@ -72,7 +72,14 @@ for (const [name, definition] of Object.entries(MODELS)) {
       })
       const { positions, records, from, to, censored, unlabelled, excluded, schemaHash } = wanted
       expect(manifest).toMatchObject({
-        ...{ positions, records, from, to, censored, unlabelled, excluded, schemaHash },
+        positions,
+        records,
+        from,
+        to,
+        censored,
+        unlabelled,
+        excluded,
+        schemaHash,
         rows: wanted.table.count,
       })
     })
