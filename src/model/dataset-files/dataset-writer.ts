@@ -66,6 +66,7 @@ export async function writeDataset(
     writer = new DatasetWriter(draft, options)
     const manifest = writer.finish(await fill(writer))
     await writeDurably(join(draft, MANIFEST), encodeManifest(manifest))
+    await checkDirectory(options)
     await replaceDirectory(draft, directory)
     return manifest
   } catch (error) {

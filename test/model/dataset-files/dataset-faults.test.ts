@@ -5,7 +5,7 @@ import { smallDisk } from '../../integration/small-disk.ts'
 import { writeDataset } from '../../../src/model/dataset-files/dataset-writer.ts'
 import { describeDataset } from '../../../src/model/dataset-files/describe-dataset.ts'
 import { readDataset } from '../../../src/model/dataset-files/read-dataset.ts'
-import { number, PLAIN_FEATURES, plainRows, temporary, writeRows } from './made-dataset.ts'
+import { FACTS, number, PLAIN_FEATURES, plainRows, temporary, writeRows } from './made-dataset.ts'
 
 let made: ReturnType<typeof temporary>
 let directory: string
@@ -81,6 +81,28 @@ test('a directory in use is refused; a dataset is replaced where that is asked',
   rmSync(directory, { recursive: true })
   writeFileSync(directory, 'a file')
   await expect(write(plainRows(10), true)).rejects.toMatchObject({ code: 'ERR_DATASET_EXISTS' })
+})
+
+test('a dataset that appears meanwhile is not replaced', async () => {
+  const other = { directory, features: PLAIN_FEATURES }
+  const late = writeDataset(
+    {
+      directory,
+      model: 'purchase',
+      schemaHash: 'made',
+      features: [],
+      target: 'any',
+      plan: null,
+      label: { task: 'count', classes: [] },
+    },
+    async () => {
+      await writeRows(plainRows(30), other)
+      return FACTS
+    },
+  )
+  await expect(late).rejects.toMatchObject({ code: 'ERR_DATASET_EXISTS' })
+  expect((await readDataset(directory)).table.count).toBe(30)
+  expect(readdirSync(made.path)).toEqual(['dataset'])
 })
 
 test('features that could not be told from other columns are refused', async () => {
