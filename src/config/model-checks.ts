@@ -1,3 +1,4 @@
+import { NUMBER_FIELDS, STRING_FIELDS } from '../event/record.ts'
 import type { ModelDefinition } from '../model/definition.ts'
 import { modelFaults } from '../model/definition-checks.ts'
 import { compileDefinition } from '../profile/compile.ts'
@@ -33,12 +34,24 @@ function expressionFaults(
   const faults: Fault[] = []
   if (where !== undefined)
     faults.push(...eventExpressionFaults([...path, 'target', 'where'], where))
-  if (value !== undefined)
-    faults.push(...eventExpressionFaults([...path, 'target', 'value'], value))
+  if (value !== undefined) {
+    const at = [...path, 'target', 'value']
+    faults.push(...eventExpressionFaults(at, value), ...valueFaults(at, target, value))
+  }
   if (exclude?.when !== undefined) {
     faults.push(...rowExpressionFaults([...path, 'exclude', 'when'], exclude.when, definition))
   }
   return faults
+}
+
+/** A field of the wrong kind would be missing at every event. */
+function valueFaults(path: Path, { label }: ModelDefinition['target'], value: string): Fault[] {
+  const isText = STRING_FIELDS.some((name) => name === value)
+  const isNumber = NUMBER_FIELDS.some((name) => name === value)
+  if (label === 'sum' ? !isText : !isNumber) return []
+  const [found, allowed] = isText ? ['text', 'a number'] : ['a number', 'text']
+  const message = `found "${value}", which is ${found}; allowed with ${label}: ${allowed}`
+  return [{ path, of: 'value', message }]
 }
 
 function featureFaults(path: Path, { features }: ModelDefinition, known: readonly string[]) {

@@ -33,6 +33,8 @@ export interface Dataset {
   readonly unlabelled: number
   /** Rows that `exclude.when` kept out. */
   readonly excluded: number
+  /** Events after which no row was taken because the profile had seen one that arrived later. */
+  readonly late: number
 }
 
 /**
@@ -60,7 +62,7 @@ export async function buildDataset(
   if (order.length === 0) throw emptyDataset(replayed, plan, labelled)
   const rows = takeRows(sampled, order)
   const columns = tableColumns(source.features, rows, replayed.categories)
-  const { records, positions, from, to, excluded } = replayed
+  const { records, positions, from, to, excluded, late } = replayed
   return {
     table: makeTable(columns, rows, { plan, labelled }),
     features: source.features,
@@ -75,6 +77,7 @@ export async function buildDataset(
     censored: labelled.censored,
     unlabelled: labelled.unlabelled,
     excluded,
+    late,
   }
 }
 

@@ -172,6 +172,14 @@ models:
       '4:16: models.m.target: missing "value", which "sum" needs',
     ],
     [
+      'models: { m: { target: { event: x, within: 1h, label: sum, value: category } } }',
+      '4:67: models.m.target.value: found "category", which is text; allowed with sum: a number',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h, label: next, value: price } } }',
+      'models.m.target.value: found "price", which is a number; allowed with next: text',
+    ],
+    [
       'models: { m: { target: { event: x, within: 1h, where: prise > 1 } } }',
       '4:55: models.m.target.where: found the name "prise"; unknown here (did you mean "price"?)',
     ],

@@ -106,6 +106,37 @@ function shopEvents(seed: number, endTime: number, count: number): Record<string
   return messages.slice(0, count)
 }
 
+/** Visits that end in a log-in, each with a user who was here before, told in turn. */
+function joiningVisits(count: number, endTime: number): Record<string, unknown>[] {
+  const event = (i: number, minute: number, message: Record<string, unknown>) => {
+    const timestamp = new Date(endTime - 7_200_000 + minute * 60_000 + i).toISOString()
+    return { type: 'track', messageId: `join-${i}-${minute}`, timestamp, ...message }
+  }
+  const visitor = (i: number) => ({ anonymousId: `visitor-${i}` })
+  const member = (i: number) => ({ userId: `member-${i}` })
+  const view = (category: string) => {
+    return { event: 'Product Viewed', properties: { category, price: 9.5 } }
+  }
+  const steps = [
+    (i: number) => ({ ...member(i), event: 'Order Completed', properties: { revenue: i } }),
+    (i: number) => ({ ...visitor(i), ...view('shoes') }),
+    (i: number) => ({ ...visitor(i), ...view('hats') }),
+    (i: number) => ({ ...visitor(i), ...member(i), type: 'identify', traits: { plan: 'a' } }),
+    (i: number) => ({ ...visitor(i), ...view('coats') }),
+    (i: number) => ({ ...member(i), event: 'Order Completed', properties: { revenue: 2 * i } }),
+  ]
+  return steps.flatMap((step, minute) =>
+    Array.from({ length: count }, (_, i) => event(i, minute * 7, step(i))),
+  )
+}
+
+/** Shops have shoppers of the same names. */
+function ofAnotherShop(message: Record<string, unknown>): Record<string, unknown> {
+  const ids = ['userId', 'anonymousId', 'previousId'].filter((key) => message[key] !== undefined)
+  const renamed = ids.map((key) => [key, `old-${String(message[key])}`])
+  return { ...message, ...Object.fromEntries(renamed) }
+}
+
 beforeAll(async () => {
   console.log(`seed ${SEED}; LIMN_TEST_SEED=${SEED} repeats it`)
   const channels = Array.from({ length: SHARDS }, () => new MessageChannel())
@@ -123,8 +154,10 @@ beforeAll(async () => {
   await client.start()
   await client.setModel('recorder', directory.path)
   await send(client, 'batch', shopEvents(SEED, Date.now(), LIVE_EVENTS))
+  await send(client, 'batch', joiningVisits(60, Date.now()))
   const longAgo = Date.now() - 40 * DAY_MS
-  await send(client, 'import', shopEvents(SEED + 1, longAgo, HISTORY_EVENTS))
+  const history = shopEvents(SEED + 1, longAgo, HISTORY_EVENTS).map(ofAnotherShop)
+  await send(client, 'import', history)
   const lists = channels.map(({ port1 }) => {
     return new Promise<{ shard: number; featureNames: string[]; kept: Float32Array[] }>((take) =>
       port1.once('message', take),
@@ -159,8 +192,8 @@ test('what was sent has joins and fired timers, and enough was asked', async () 
     await store.close()
   }
   expect(kinds.get(RECORD_KIND.timer)).toBeGreaterThan(50)
-  expect(kinds.get(RECORD_KIND.forward)).toBeGreaterThan(50)
-  expect(kinds.get(RECORD_KIND.import)).toBeGreaterThan(10)
+  expect(kinds.get(RECORD_KIND.forward)).toBeGreaterThanOrEqual(60)
+  expect(kinds.get(RECORD_KIND.import)).toBeGreaterThanOrEqual(60)
   expect(served.size).toBeGreaterThanOrEqual(10_000)
 })
 
@@ -187,9 +220,9 @@ test('the vectors that a replay gives to a sink are those that serving scored', 
       different.push(`${shard}:${sequence} ${servedNames[at]}: ${own[at]}, not ${expected[at]}`)
     },
   }
-  await replayJournal(source, plan, sink, () => undefined)
+  const { late } = await replayJournal(source, plan, sink, () => undefined)
   expect(different).toEqual([])
-  expect(compared).toBe(served.size)
+  expect(compared).toBeGreaterThanOrEqual(Math.max(10_000, served.size - late))
 })
 
 test('a dataset has the same numbers, and the texts that the codes stand for', async () => {

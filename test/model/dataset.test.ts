@@ -261,6 +261,13 @@ describe('sampling', () => {
     expect([...dataset.sequences]).toEqual([2])
   })
 
+  test('no row after an event that is older than what the profile has seen', async () => {
+    const order = at('a', 30, { name: 'Order' })
+    const dataset = await build([order, at('b', 31), at('a', 5), at('a', 29), at('a', 32), end])
+    expect(hoursOf(dataset)).toEqual([30, 31, 32])
+    expect(dataset.late).toBe(2)
+  })
+
   test('exclude: no row where a condition holds, bots or not', async () => {
     const events = [
       at('a', 0, { value: 1 }),

@@ -40,12 +40,15 @@ export interface Replayed {
   readonly to: number
   /** Rows that `exclude.when` kept out. */
   readonly excluded: number
+  /** Events after which no row was taken because the profile had seen one that arrived later. */
+  readonly late: number
 }
 
 /**
  * Replays every shard's journal through the serving fold and gives rows to a sink. After an event the
  * feature vector is as of the profile's clock, exactly what a prediction asked for with the event was
- * made from; at a midnight it is as of the midnight.
+ * made from; at a midnight it is as of the midnight. Neither knows anything that arrived later: an
+ * event that is older than what its profile has seen is folded, and no row.
  *
  * Events of bots are never outcomes, and rows only where events are sampled and `exclude.bots` is
  * false (they open no session and make no profile active); records that a join copied are neither.
@@ -75,6 +78,7 @@ class Replay {
   private days: Days | null = null
   private records = 0
   private excluded = 0
+  private late = 0
   private from = Number.POSITIVE_INFINITY
   private to = Number.NEGATIVE_INFINITY
 
@@ -120,9 +124,9 @@ class Replay {
   }
 
   finish(): Replayed {
-    const { outcomes, categories, values, positions, records, from, to, excluded } = this
+    const { outcomes, categories, values, positions, records, from, to, excluded, late } = this
     outcomes.seal()
-    return { outcomes, categories, values, positions, records, from, to, excluded }
+    return { outcomes, categories, values, positions, records, from, to, excluded, late }
   }
 
   private visit(replayed: ReplayedShard, cursor: RecordCursor, sequence: number): void {
@@ -144,6 +148,10 @@ class Replay {
       if (time > this.to) this.to = time
       this.days?.saw(row, moment)
       if (this.isTarget(cursor)) this.addOutcome(replayed, cursor, moment)
+    }
+    if (!this.sampling.isNewest(row, time)) {
+      this.late++
+      return
     }
     const { exclude, sampling } = this.plan
     if (isBot && (exclude.bots || sampling.at !== 'event')) return

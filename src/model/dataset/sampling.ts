@@ -15,7 +15,7 @@ const KEEP_SALT = 2
  * later, so that sampling does not bias labels, and not on what became of them, so that it does not
  * depend on how many rows are kept.
  *
- * Owns, in typed arrays, 10 bytes a profile of the shard at hand where they are needed.
+ * Owns, in typed arrays, 10 to 18 bytes a profile of the shard at hand.
  */
 export class Sampling {
   private readonly plan: SamplingPlan
@@ -23,6 +23,8 @@ export class Sampling {
   /** By row: when it was a candidate last, and how often. */
   private lastTaken = new Growing(Float64Array)
   private taken = new Growing(Uint16Array)
+  /** By row: when its newest event arrived. */
+  private newest = new Growing(Float64Array)
 
   constructor({ sampling }: ModelPlan) {
     this.plan = sampling
@@ -33,6 +35,18 @@ export class Sampling {
   nextShard(): void {
     this.lastTaken = new Growing(Float64Array)
     this.taken = new Growing(Uint16Array)
+    this.newest = new Growing(Float64Array)
+  }
+
+  /**
+   * Whether the profile has seen no event that arrived later; ask at each of its events. After one that
+   * it has, such as history imported behind newer events, features would know what came afterwards.
+   */
+  isNewest(row: number, time: number): boolean {
+    fillTo(this.newest, row, NEVER)
+    if (time < this.newest.at(row)) return false
+    this.newest.set(row, time)
+    return true
   }
 
   /** Whether an event that was just applied is a candidate; ask once. */
