@@ -153,7 +153,7 @@ async function writerSpeed(directory: string): Promise<number> {
         const row = { time: i, shard: 0, sequence: i, label: i % 7 === 0 ? 1 : 0 }
         writer.add(row, pool[(i * 613) % POOL_ROWS])
       }
-      const counts = { records: 0, censored: 0, unlabelled: 0, excluded: 0 }
+      const counts = { records: 0, censored: 0, unlabelled: 0, excluded: 0, late: 0 }
       return Promise.resolve({ positions: [], from: null, to: null, ...counts })
     },
   )

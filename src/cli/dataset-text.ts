@@ -57,8 +57,8 @@ function factLines(manifest: DatasetManifest): string[] {
   ]
 }
 
-function leftOut({ censored, unlabelled, excluded }: DatasetManifest): string {
-  return `left out: ${format(censored)} whose time to come is not over, ${format(unlabelled)} without a label, ${format(excluded)} excluded`
+function leftOut({ censored, unlabelled, excluded, late }: DatasetManifest): string {
+  return `left out: ${format(censored)} whose time to come is not over, ${format(unlabelled)} without a label, ${format(excluded)} excluded, ${format(late)} late`
 }
 
 function span({ from, to }: DatasetManifest): string {

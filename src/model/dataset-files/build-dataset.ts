@@ -142,9 +142,9 @@ class Labels {
 
   facts(): DatasetFacts {
     const { censored, unlabelled } = this
-    const { positions, records, from, to, excluded } = this.replayed
+    const { positions, records, from, to, excluded, late } = this.replayed
     const span = to >= from ? { from, to } : { from: null, to: null }
-    return { positions, ...span, records, censored, unlabelled, excluded }
+    return { positions, ...span, records, censored, unlabelled, excluded, late }
   }
 
   private countTexts(spool: RowSpool): Map<string | null, number> {

@@ -30,6 +30,8 @@ export interface DatasetFacts {
   readonly unlabelled: number
   /** Events that are no rows because the plan excludes them. */
   readonly excluded: number
+  /** Events after which no row was taken because the profile had seen one that arrived later. */
+  readonly late: number
 }
 
 export interface DatasetFile {

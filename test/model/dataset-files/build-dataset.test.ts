@@ -70,7 +70,8 @@ for (const [name, definition] of Object.entries(MODELS)) {
         shards: wanted.shards,
         sequences: wanted.sequences,
       })
-      const { positions, records, from, to, censored, unlabelled, excluded, schemaHash } = wanted
+      const { positions, records, from, to, censored, unlabelled, excluded, late, schemaHash } =
+        wanted
       expect(manifest).toMatchObject({
         positions,
         records,
@@ -79,6 +80,7 @@ for (const [name, definition] of Object.entries(MODELS)) {
         censored,
         unlabelled,
         excluded,
+        late,
         schemaHash,
         rows: wanted.table.count,
       })

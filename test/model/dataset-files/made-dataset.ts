@@ -24,6 +24,7 @@ export const FACTS: DatasetFacts = {
   censored: 3,
   unlabelled: 2,
   excluded: 1,
+  late: 4,
 }
 
 export function number(name: string): Feature {
