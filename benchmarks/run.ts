@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 import { packageRoot } from '../src/config/server-config.ts'
 import { compare } from './baseline.ts'
 import type { Benchmark, BenchmarkContext, Outcome } from './benchmark.ts'
-import { dataset } from './dataset.bench.ts'
+import { datasetFiles } from './dataset-files.bench.ts'
 import { Fixture } from './fixture.ts'
 import { growth } from './growth.bench.ts'
 import { ingestJson } from './ingest-json.bench.ts'
@@ -38,7 +38,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   start,
   scoring,
   journal,
-  dataset,
+  datasetFiles,
   memory,
   recovery,
   lookups,
