@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { createRecordFields } from '../../src/event/record.ts'
 import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { RecordWriter } from '../../src/event/record-writer.ts'
 import { loadProfileConfig } from '../../src/config/profile-config.ts'
 import { compileDefinition } from '../../src/profile/compile.ts'
 import { EventExpressions } from '../../src/profile/event-expressions.ts'
@@ -18,7 +20,13 @@ function setUp() {
   const fold = new Fold(compiled, store)
   const cursor = new RecordCursor()
   const apply = (event: Partial<MadeEvent>): number => {
-    const made = { key: 'a', type: 'track', name: 'Order Completed', time: START, ...event } as const
+    const made = {
+      key: 'a',
+      type: 'track',
+      name: 'Order Completed',
+      time: START,
+      ...event,
+    } as const
     const row = store.ensureRecord(cursor.over(recordOf(made)).at(0))
     fold.apply(row, cursor)
     return row
@@ -45,7 +53,10 @@ test('an exclusion sees the event, the profile and its attributes, whether or no
   const row = apply({ numbers: { revenue: 50 } })
   expect([refused(row, START, cursor), rich(row, START, cursor)]).toEqual([false, true])
   expect(rich(row, START, null)).toBe(false)
-  expect([recent(row, START + HOUR - 1, null), recent(row, START + HOUR, null)]).toEqual([true, false])
+  expect([recent(row, START + HOUR - 1, null), recent(row, START + HOUR, null)]).toEqual([
+    true,
+    false,
+  ])
   apply({ type: 'identify', traits: { consent: false } })
   expect([refused(row, START, cursor), refused(row, START, null)]).toEqual([true, true])
   const other = apply({ key: 'b', numbers: { revenue: 5 } })
@@ -72,4 +83,21 @@ test('session events are those of the open session', () => {
   expect(store.sessionEvents(apply({ name: 'Product Viewed' }))).toBe(1)
   expect(store.sessionEvents(apply({ name: 'Product Viewed', time: START + 60_000 }))).toBe(2)
   expect(store.sessionEvents(apply({ name: 'Product Viewed', time: START + HOUR }))).toBe(1)
+})
+
+test('a path is found however its message is written', () => {
+  const { apply, cursor, expressions } = setUp()
+  const value = expressions.value('properties.deep')
+  const names = ['deep', 'DEEP', 'de', 'deeper']
+  const found = names.map((name) => {
+    apply({ properties: { [name]: 1, other: 'x' } })
+    return value(cursor)
+  })
+  expect(found).toEqual([1, null, null, null])
+  const writer = new RecordWriter(1024)
+  const fields = createRecordFields()
+  fields.key = 'a'
+  fields.message = String.raw`{"properties":{"d\u0065ep":2}}`
+  writer.append(fields)
+  expect(value(cursor.over(writer.take()).at(0))).toBe(2)
 })

@@ -33,6 +33,7 @@ export interface Moment {
  */
 export class Outcomes {
   private readonly valued: boolean
+  /** Of each outcome; after {@link seal}, the person's place. */
   private readonly persons = new Growing(Float64Array)
   private readonly times = new Growing(Float64Array)
   private readonly shards = new Growing(Uint16Array)
@@ -73,20 +74,20 @@ export class Outcomes {
     const counts = new Growing(Uint32Array)
     for (let i = 0; i < count; i++) {
       const root = this.rootOf(persons.at(i))
-      persons.set(i, root)
-      const place = places.get(root)
-      if (place >= 0) {
-        counts.set(place, counts.at(place) + 1)
-        continue
+      let place = places.get(root)
+      if (place < 0) {
+        place = counts.length
+        places.set(root, place)
+        counts.push(0)
       }
-      places.set(root, counts.length)
-      counts.push(1)
+      counts.set(place, counts.at(place) + 1)
+      persons.set(i, place)
     }
     this.starts = new Uint32Array(counts.length + 1)
     for (let i = 0; i < counts.length; i++) this.starts[i + 1] = this.starts[i] + counts.at(i)
     this.order = new Uint32Array(count)
     for (let i = count - 1; i >= 0; i--) {
-      const place = places.get(persons.at(i))
+      const place = persons.at(i)
       const left = counts.at(place) - 1
       counts.set(place, left)
       this.order[this.starts[place] + left] = i
