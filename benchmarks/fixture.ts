@@ -69,6 +69,20 @@ export class Fixture {
     return this.running
   }
 
+  /** `limn train purchase` on the data directory, beside the running server; nothing goes live. */
+  trainAside(): { running(): boolean; end(): Promise<void> } {
+    const words = ['train', 'purchase', '--candidate', '--data', this.directory.path]
+    const child = spawn(process.execPath, [LIMN, ...words], { stdio: ['ignore', 2, 2] })
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    return {
+      running: () => child.exitCode === null,
+      end: () => {
+        child.kill('SIGKILL')
+        return ended
+      },
+    }
+  }
+
   async remove(): Promise<void> {
     await this.running?.kill()
     this.directory.remove()

@@ -14,12 +14,14 @@ import { parseArgs } from 'node:util'
 import { packageRoot } from '../src/config/server-config.ts'
 import { compare } from './baseline.ts'
 import type { Benchmark, BenchmarkContext, Outcome } from './benchmark.ts'
+import { datasetFiles } from './dataset-files.bench.ts'
 import { Fixture } from './fixture.ts'
 import { growth } from './growth.bench.ts'
 import { ingestJson } from './ingest-json.bench.ts'
 import { ingestSingle } from './ingest-single.bench.ts'
 import { journal } from './journal.bench.ts'
 import { lookupDuringIngest } from './lookup-during-ingest.bench.ts'
+import { lookupDuringTraining } from './lookup-during-training.bench.ts'
 import { lookups } from './lookups.bench.ts'
 import { median } from './median.ts'
 import { memory } from './memory.bench.ts'
@@ -29,6 +31,7 @@ import { referenceMilliseconds } from './reference-loop.ts'
 import { describeMachine, table } from './report.ts'
 import type { Report } from './report.ts'
 import { scoring } from './scoring.bench.ts'
+import { sequence } from './sequence.bench.ts'
 import { start } from './start.bench.ts'
 import { visible } from './visible.bench.ts'
 
@@ -36,7 +39,9 @@ import { visible } from './visible.bench.ts'
 const BENCHMARKS: readonly Benchmark[] = [
   start,
   scoring,
+  sequence,
   journal,
+  datasetFiles,
   memory,
   recovery,
   lookups,
@@ -44,6 +49,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ingestSingle,
   visible,
   lookupDuringIngest,
+  lookupDuringTraining,
   growth,
   redis,
 ]

@@ -1,6 +1,6 @@
 import type { Examples, InputForm, Task } from '../src/model/learners/learner.ts'
 import type { RawRows } from '../src/model/preparation/column-values.ts'
-import { fitInputPreparation } from '../src/model/preparation/fit-preparation.ts'
+import { fitTablePreparation } from '../src/model/preparation/table-preparation.ts'
 import type { TableColumn } from '../src/model/table/schema.ts'
 
 /** A column of numbers, or of categories. */
@@ -61,15 +61,15 @@ export function prepareExamples(given: Supervised, form: InputForm): PreparedExa
   const { task, training, labels, test, weights = null } = given
   const columns = training.columns.map((column, i) => tableColumn(column, test.columns[i]))
   const raw = rawRows(training, columns)
-  const preparation = fitInputPreparation(raw, columns, { form })
-  const { width, names } = preparation
+  const preparation = fitTablePreparation(raw, columns, { form })
+  const { width, names, steps } = preparation
   const prepared = ({ rows, count }: RawRows): Float32Array => {
     const out = new Float32Array(count * width)
     preparation.prepare(rows, count, out)
     return out
   }
   const classes = task === 'binary' ? 2 : 0
-  const shape = { names, width, steps: 1, count: training.count, rows: prepared(raw), labels }
+  const shape = { names, width, steps, count: training.count, rows: prepared(raw), labels }
   return {
     training: { task, ...shape, classes, weights },
     testRows: prepared(rawRows(test, columns)),

@@ -9,7 +9,7 @@ import { startServer } from '../main.ts'
 import type { Server } from '../main.ts'
 import { binaryMetrics } from '../model/metrics.ts'
 import type { BinaryMetrics } from '../model/metrics.ts'
-import type { TrainResult } from '../model/train.ts'
+import type { JournalTrainingResult } from '../model/training/train-on-journal.ts'
 import { createLogger } from '../observe/log.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { Shop } from '../simulator/shop.ts'
@@ -192,9 +192,10 @@ function numberOf(message: Readonly<Record<string, unknown>>): number {
   return Number(String(message.messageId).split('-').pop())
 }
 
-function train(settings: Settings, seed: number): Promise<TrainResult> {
+function train(settings: Settings, seed: number): Promise<JournalTrainingResult> {
   return withTrainer((trainer, run) => {
-    return trainer.train({ ...modelRequest(settings, MODEL), seed, promote: true }, run)
+    const request = modelRequest(settings, MODEL, seed)
+    return trainer.train({ ...request, learners: [], promote: true }, run)
   })
 }
 
@@ -209,7 +210,7 @@ interface Summary {
     readonly version: number
     readonly learner: string
     readonly metrics: BinaryMetrics
-    readonly seconds: TrainResult['seconds']
+    readonly seconds: JournalTrainingResult['seconds']
   }
   /** The same rows scored with the simulator's own knowledge of each shopper's hidden state. */
   readonly bestPossible: BinaryMetrics
@@ -219,12 +220,13 @@ async function summarize(
   settings: Settings,
   server: Server,
   history: History,
-  trained: TrainResult,
+  trained: JournalTrainingResult,
 ): Promise<Summary> {
   const { client } = history
   const stats = await server.engine.shards.stats()
   const { manifest, holdout } = trained
   const known = truthOf(settings, history, trained)
+  const threshold = manifest.threshold ?? 0.5
   return {
     sent: client.sent,
     acknowledged: client.acknowledged,
@@ -238,15 +240,19 @@ async function summarize(
     model: {
       version: manifest.version,
       learner: manifest.learner,
-      metrics: manifest.metrics,
+      metrics: binaryMetrics(holdout.predictions, holdout.labels, threshold),
       seconds: trained.seconds,
     },
-    bestPossible: binaryMetrics(known, holdout.labels, manifest.threshold),
+    bestPossible: binaryMetrics(known, holdout.labels, threshold),
   }
 }
 
 /** The true chance of each held-out row, found by the message id of the row's record. */
-function truthOf(settings: Settings, history: History, { holdout }: TrainResult): Float32Array {
+function truthOf(
+  settings: Settings,
+  history: History,
+  { holdout }: JournalTrainingResult,
+): Float32Array {
   const { dir, shards } = settings.config.storage
   const known = new Float32Array(holdout.labels.length)
   const cursor = new RecordCursor()

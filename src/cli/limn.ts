@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { checkCommand } from './check.ts'
 import { reportFailure } from './context.ts'
+import { datasetCommand } from './dataset.ts'
 import { deadLettersCommand } from './deadletters.ts'
 import { demoCommand } from './demo.ts'
 import { evaluateCommand } from './evaluate.ts'
@@ -27,6 +28,7 @@ for (const make of [
   serveCommand,
   demoCommand,
   importCommand,
+  datasetCommand,
   trainCommand,
   evaluateCommand,
   modelsCommand,

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EXPRESSION_FUNCTIONS } from '../profile/expression-functions.ts'
 import { variableName } from './environment.ts'
-import { machineSchema, modelSchema, profileSchema } from './profile-schema.ts'
+import { modelSchema } from './model-schema.ts'
+import { machineSchema, profileSchema } from './profile-schema.ts'
 import { segmentSchema, traitSchema } from './profile-schema.ts'
 import { packageRoot } from './server-config.ts'
 import { serverSchema } from './server-schema.ts'
@@ -64,13 +65,38 @@ const OPERATIONS = `| op | value | needs | may have |
 | \`since\` | seconds since the last event | \`on\` | \`where\` |
 | \`distinct\` | number of different texts of \`value\` | \`on\`, \`value\` | \`where\`, \`limit\` |
 | \`top\` | heaviest texts of \`value\`, with weights | \`on\`, \`value\`, \`halfLife\` | \`where\`, \`k\` |
+| \`recent\` | the last \`k\` events: name, time and, where given, \`value\` | \`on\` | \`where\`, \`k\`, \`value\` |
 | \`ratio\` | \`numerator / denominator\`; null when that is 0 | both | |
 | \`formula\` | an expression over traits | \`formula\` | |
 
 \`value\` is a field (\`revenue\`, \`properties.any.path\`, \`traits.any\`), a field of each product of an
 order (\`products.price\`, \`products.quantity\`, \`products.product_id\`, \`products.category\`,
 \`products.brand\`), or an expression over fields. Of \`Session Ended\`, \`value\` is the session's length
-in seconds. All but \`ratio\` and \`formula\` leave out the events of bots unless \`bots: true\`.`
+in seconds. All but \`ratio\` and \`formula\` leave out the events of bots unless \`bots: true\`.
+
+#### Sequences of events
+
+\`recent\` is the input of learners of sequences (GRU, LSTM):
+
+\`\`\`yaml
+recent_events: { part: behaviour, op: recent, on: '*', k: 16, value: price }
+\`\`\`
+
+In the profile it is a list of \`{"event", "time", "value"}\`, newest last: the name of a track event,
+the type of any other message; the event's time, to the second; and a 32-bit number, null where
+the event has none (no key \`value\` where the trait declares none). The order is that of arrival, so a
+late event is the newest step with its own, older time. No expression, ratio or segment reads it. It
+costs each profile 8 bytes an event, 12 with \`value\`, so the shipped definition has none.
+
+#### Features
+
+Models see a trait as one feature of its name, but for these. \`first\` and \`last\` with \`text: true\` are
+categories. \`top\` gives \`<name>.weight\` and \`<name>.share\` of the heaviest text and, as a category,
+\`<name>.first\`, the text itself. \`recent\` gives each of its \`k\` steps, oldest first, as
+\`<name>.<step>.event\` (a category), \`<name>.<step>.seconds\` (from the event to now) and
+\`<name>.<step>.value\`; the newest event is always step \`k − 1\`, and steps that have not come yet are
+missing. A category is a 24-bit hash of the text, the same in every process: of 1,000 different texts,
+two share one with a chance of 3 %.`
 
 const MACHINE = `A flat XState v5 machine in a file of its own. Transitions are tried in order; the first whose guard
 holds is taken. Without a \`target\` nothing changes; the state itself as \`target\` restarts its delays

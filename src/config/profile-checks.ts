@@ -1,4 +1,5 @@
 import { NUMBER_FIELDS, STRING_FIELDS } from '../event/record.ts'
+import { RECENT_MAX } from '../profile/compile.ts'
 import type { ProfileDefinition, TraitDefinition, TraitOperation } from '../profile/definition.ts'
 import {
   closestName,
@@ -32,6 +33,7 @@ const KEYS: Readonly<Record<TraitOperation, readonly string[]>> = {
   since: ['on!', 'where', 'bots'],
   distinct: ['on!', 'where', 'value!', 'limit', 'bots'],
   top: ['on!', 'where', 'value!', 'k', 'halfLife!', 'bots'],
+  recent: ['on!', 'where', 'k', 'value', 'bots'],
   ratio: ['numerator!', 'denominator!'],
   formula: ['formula!'],
 }
@@ -53,14 +55,17 @@ export function definitionFaults(definition: ProfileDefinition): Fault[] {
   const faults = Object.entries(definition.traits).flatMap(([name, trait]) => [
     ...keyFaults(['traits', name], trait),
     ...windowFaults(['traits', name], trait),
+    ...recentFaults(['traits', name], trait),
     ...referenceFaults(['traits', name], trait, definition),
     ...expressionFaults(['traits', name], trait, names),
+    ...listFaults(['traits', name, 'formula'], trait.formula ?? '', definition),
   ])
   faults.push(...formulaCycles(definition))
   for (const [name, segment] of Object.entries(definition.segments)) {
     const path = ['segments', name, 'when']
     faults.push(...checkText(path, segment.when, (used) => isProfileName(used, names), names))
     faults.push(...tagFaults(path, segment.when, definition))
+    faults.push(...listFaults(path, segment.when, definition))
     faults.push(...sinceFaults(path, segment.when, definition))
   }
   return faults
@@ -71,6 +76,22 @@ export function guardFaults(path: Path, guard: string, traits: readonly string[]
   const names = new Set([...traits, ...EVENT_NAMES])
   const known = (name: string) => isEventName(name) || isProfileName(name, names)
   return checkText(path, guard, known, names)
+}
+
+/** Names that an expression over an event uses and no event has. */
+export function eventExpressionFaults(path: Path, text: string): Fault[] {
+  return checkText(path, text, isEventName, EVENT_NAMES)
+}
+
+/** The same of an expression over an event and a profile; tags must be of a `top` trait. */
+export function rowExpressionFaults(
+  path: Path,
+  text: string,
+  definition: ProfileDefinition,
+): Fault[] {
+  const machines = Object.keys(definition.machines).map((id) => `machine.${id}`)
+  const names = [...Object.keys(definition.traits), ...machines]
+  return [...guardFaults(path, text, names), ...tagFaults(path, text, definition)]
 }
 
 function keyFaults(path: Path, trait: TraitDefinition): Fault[] {
@@ -113,13 +134,27 @@ function windowFaults(path: Path, trait: TraitDefinition): Fault[] {
   return [{ path: of, of: 'value', message }]
 }
 
+function recentFaults(path: Path, { op, k, value }: TraitDefinition): Fault[] {
+  if (op !== 'recent') return []
+  const faults: Fault[] = []
+  if (k !== undefined && k > RECENT_MAX) {
+    const message = `found ${k}; allowed: 1–${RECENT_MAX} events`
+    faults.push({ path: [...path, 'k'], of: 'value', message })
+  }
+  if (value !== undefined && isProductField(value)) {
+    const message = `found "${value}"; allowed: one number an event`
+    faults.push({ path: [...path, 'value'], of: 'value', message })
+  }
+  return faults
+}
+
 function referenceFaults(
   path: Path,
   trait: TraitDefinition,
   definition: ProfileDefinition,
 ): Fault[] {
   const numeric = Object.entries(definition.traits)
-    .filter(([, other]) => other.op !== 'top' && other.op !== 'ratio' && other.text !== true)
+    .filter(([, other]) => isNumeric(other))
     .map(([name]) => name)
   return (['numerator', 'denominator'] as const).flatMap((key): Fault[] => {
     const name = trait[key]
@@ -143,6 +178,10 @@ function expressionFaults(path: Path, trait: TraitDefinition, names: Set<string>
     faults.push(...checkText([...path, 'value'], trait.value, known, EVENT_NAMES))
   }
   return faults
+}
+
+function isNumeric({ op, text }: TraitDefinition): boolean {
+  return op !== 'top' && op !== 'ratio' && op !== 'recent' && text !== true
 }
 
 /** A formula may read ratios and other formulas, but never itself. */
@@ -182,6 +221,16 @@ function tagFaults(path: Path, text: string, { traits }: ProfileDefinition): Fau
     .filter(({ trait }) => !tops.includes(trait))
     .map(({ trait }) => {
       const message = `found tag trait "${trait}"; allowed: a trait with op top${hint(trait, tops)}`
+      return { path, of: 'value', message }
+    })
+}
+
+/** No expression reads a list of events. */
+function listFaults(path: Path, text: string, { traits }: ProfileDefinition): Fault[] {
+  return [...namesOf(text)]
+    .filter((name) => traits[name]?.op === 'recent')
+    .map((name) => {
+      const message = `found "${name}", a list of events; allowed: traits that are a value`
       return { path, of: 'value', message }
     })
 }

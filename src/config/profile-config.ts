@@ -6,7 +6,9 @@ import { LimnError } from '../protocol/errors.ts'
 import type { DeepReadonly } from './freeze.ts'
 import { deepFreeze } from './freeze.ts'
 import { definitionFaults, guardFaults } from './profile-checks.ts'
-import type { ModelConfig, ProfileFile } from './profile-schema.ts'
+import { modelDefinitionFaults } from './model-checks.ts'
+import type { ModelConfig } from './model-schema.ts'
+import type { ProfileFile } from './profile-schema.ts'
 import { machineSchema, profileSchema } from './profile-schema.ts'
 import type { Fault, Path } from './validation.ts'
 import { findFaults, withDefaults } from './validation.ts'
@@ -31,8 +33,9 @@ export function loadProfileConfig(path: string): ProfileConfig {
   const { traits, segments, models, machines: paths } = value as ProfileFile
   const machines: Record<string, MachineDefinition> = {}
   const warnings: string[] = []
+  const readable = Object.keys(traits).filter((name) => traits[name].op !== 'recent')
   paths.forEach((relative, index) => {
-    const machine = loadMachine(join(dirname(path), relative), Object.keys(traits), warnings)
+    const machine = loadMachine(join(dirname(path), relative), readable, warnings)
     if (Object.hasOwn(machines, machine.id)) {
       const message = `found a second machine "${machine.id}"; allowed: one of each id`
       file.refuse([{ path: ['machines', index], of: 'value', message }])
@@ -41,6 +44,7 @@ export function loadProfileConfig(path: string): ProfileConfig {
   })
   const definition: ProfileDefinition = { traits, segments, machines }
   file.refuse(definitionFaults(definition))
+  file.refuse(modelDefinitionFaults(models, definition))
   return deepFreeze({ definition, models, warnings }) as ProfileConfig
 }
 

@@ -1,27 +1,9 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { PROFILE_PARTS, TRAIT_OPERATIONS } from '../profile/definition.ts'
+import { modelSchema } from './model-schema.ts'
 
-const closed = { additionalProperties: false } as const
-
-/** `allowed` is our own keyword: how an error names what the pattern takes. */
-const NAME = { pattern: '^[a-z][a-z0-9_]{0,62}$', allowed: 'a name in lower_snake_case' }
-const DURATION = {
-  pattern: '^([0-9]+(ms|[smhdw]))+$',
-  allowed: 'a duration such as 30m, 24h or 7d',
-}
-
-function text(description: string) {
-  return Type.Optional(Type.String({ minLength: 1, maxLength: 500, description }))
-}
-
-function expression(description: string) {
-  return Type.Optional(Type.String({ minLength: 1, maxLength: 2000, description }))
-}
-
-function duration(description: string) {
-  return Type.Optional(Type.String({ ...DURATION, description }))
-}
+import { NAME, closed, duration, expression, names, text } from './schema-parts.ts'
 
 export const traitSchema = Type.Object(
   {
@@ -30,16 +12,7 @@ export const traitSchema = Type.Object(
     description: text('For people.'),
     unit: text('Unit of the value.'),
     on: Type.Optional(
-      Type.Union(
-        [
-          Type.String({ minLength: 1 }),
-          Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 64 }),
-        ],
-        {
-          description:
-            'Event names, message types (`page`, …), `Session Started`, `Session Ended` or `*`.',
-        },
-      ),
+      names('Event names, message types (`page`, …), `Session Started`, `Session Ended` or `*`.'),
     ),
     where: expression('Only events for which this expression is true.'),
     value: expression('Field or expression that is summed, kept or counted.'),
@@ -50,7 +23,11 @@ export const traitSchema = Type.Object(
     ),
     halfLife: duration('Weights halve in this time (`count`, `sum`, `top`).'),
     k: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 64, description: '`top`: how many are kept.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description: '`top`: how many are kept, 5 if absent; `recent`: at most 32, 16 if absent.',
+      }),
     ),
     limit: Type.Optional(
       Type.Integer({
@@ -77,54 +54,6 @@ export const segmentSchema = Type.Object(
     }),
   },
   { ...closed, description: 'A named predicate over a profile.' },
-)
-
-export const modelSchema = Type.Object(
-  {
-    description: text('For people.'),
-    target: Type.Object(
-      {
-        event: Type.String({ minLength: 1, description: 'The event to predict.' }),
-        within: Type.String({ ...DURATION, description: 'How far ahead.' }),
-      },
-      { ...closed, description: 'What is predicted: whether the event comes within the time.' },
-    ),
-    sampling: Type.Object(
-      {
-        minGap: Type.String({
-          ...DURATION,
-          default: '6h',
-          description: 'Least time between two training rows of one profile.',
-        }),
-        perProfileMax: Type.Integer({
-          minimum: 1,
-          maximum: 10_000,
-          default: 50,
-          description: 'Most training rows of one profile.',
-        }),
-        rowsMax: Type.Integer({
-          minimum: 100,
-          maximum: 50_000_000,
-          default: 500_000,
-          description: 'Most training rows.',
-        }),
-      },
-      { ...closed, description: 'At which moments of the history a row is taken.' },
-    ),
-    holdout: Type.Number({
-      minimum: 0.05,
-      maximum: 0.5,
-      default: 0.2,
-      description: 'Part of the time range, its end, that is kept for evaluation.',
-    }),
-    learners: Type.Array(Type.Enum(['logistic', 'network']), {
-      minItems: 1,
-      maxItems: 2,
-      default: ['logistic', 'network'],
-      description: 'Learners that compete; the best on validation becomes the candidate.',
-    }),
-  },
-  { ...closed, description: 'A model that is trained from the journal.' },
 )
 
 /** The profile definition's file. Machines are files beside it. */
@@ -191,5 +120,4 @@ export const machineSchema = Type.Object({
   ),
 })
 
-export type ModelConfig = Static<typeof modelSchema>
 export type ProfileFile = Static<typeof profileSchema>

@@ -28,7 +28,16 @@ const WASM_PACKAGE = '@tensorflow/tfjs-backend-wasm'
  * @param only tries this backend alone
  * @throws LimnError ERR_MODEL_BACKEND when none loads
  */
-export async function loadBackend(only?: BackendName): Promise<Backend> {
+export function loadBackend(only?: BackendName): Promise<Backend> {
+  const loaded = loading.last.then(() => load(only))
+  loading.last = loaded.catch(() => undefined)
+  return loaded
+}
+
+/** A thread has one TensorFlow.js with one active backend: two must not be started at once. */
+const loading: { last: Promise<unknown> } = { last: Promise.resolve() }
+
+async function load(only?: BackendName): Promise<Backend> {
   const reasons: string[] = []
   for (const name of only === undefined ? BACKENDS : [only]) {
     try {

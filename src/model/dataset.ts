@@ -1,19 +1,24 @@
-import { setImmediate } from 'node:timers/promises'
-import { RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
-import { RecordCursor } from '../event/record-cursor.ts'
+import type { Feature } from '../profile/feature-vector.ts'
 import { LimnError } from '../protocol/errors.ts'
-import type { ModelPlan } from './definition.ts'
-import { Outcomes, personOf } from './outcomes.ts'
-import type { ReplayedShard, ReplaySource } from './replay-source.ts'
-import { Samples } from './samples.ts'
-import type { Table } from './table.ts'
+import { tableColumns } from './dataset/category-columns.ts'
+import { labelMoments, type LabelledMoments } from './dataset/labels.ts'
+import type { Moment } from './dataset/outcomes.ts'
+import { replayJournal, type Replayed, type ReplayProgress } from './dataset/replay.ts'
+import { SampledRows } from './dataset/sampled-rows.ts'
+import { durationText, targetInWords, type ModelPlan } from './definition.ts'
+import type { ReplaySource } from './replay-source.ts'
+import type { DataTable } from './table/read-table.ts'
+import type { TableColumn } from './table/schema.ts'
 
 /** Labelled feature vectors in order of time. */
-export interface Dataset extends Table {
-  readonly featureNames: readonly string[]
+export interface Dataset {
+  /** A column for each feature; `unlabelled` is as below. */
+  readonly table: DataTable
+  readonly features: readonly Feature[]
   readonly schemaHash: string
-  /** Per row: arrival of the event after which the features were read, ms. */
+  /** Per row: arrival of the event after which the features were read, or the midnight, ms. */
   readonly times: Float64Array
+  /** Per row: position of that event, or of the profile's last one before the midnight. */
   readonly shards: Uint16Array
   readonly sequences: Float64Array
   /** Per shard, the sequence after the last record read. */
@@ -24,24 +29,19 @@ export interface Dataset extends Table {
   readonly to: number
   /** Rows left out because their time to come ends after the data. */
   readonly censored: number
+  /** Rows left out because no next value came. */
+  readonly unlabelled: number
+  /** Rows that `exclude.when` kept out. */
+  readonly excluded: number
+  /** Events after which no row was taken because the profile had seen one that arrived later. */
+  readonly late: number
 }
-
-export interface ReplayProgress {
-  readonly records: number
-  readonly recordsTotal: number
-  readonly rows: number
-}
-
-const SKIPPED_FLAGS = RECORD_FLAG.bot | RECORD_FLAG.imported
 
 /**
- * Replays every shard's journal through the serving fold. At sampled events the feature vector is
- * read right after the event was folded, as of its arrival: exactly what serving read. The label is
- * whether the target event of the same shopper arrived later, at most `withinMs` later; rows whose
- * time to come is not over at the end of the data are left out. Bots' events are neither rows nor
- * outcomes, nor are records that a join copied.
+ * Builds a dataset in memory by a replay of the journal (see {@link replayJournal}): features as
+ * serving read them, labels from what arrived later.
  *
- * Memory: `rowsMax × width` floats twice, 32 bytes an outcome, and the profiles of one shard.
+ * Memory: `rowsMax × features` floats twice, 32 bytes an outcome, and the profiles of one shard.
  * @throws LimnError ERR_DATASET_EMPTY
  */
 export async function buildDataset(
@@ -49,122 +49,84 @@ export async function buildDataset(
   plan: ModelPlan,
   progress: (progress: ReplayProgress) => void,
 ): Promise<Dataset> {
-  const replay = new Replay(source, plan, progress)
-  for (let shard = 0; shard < source.shardCount; shard++) await replay.run(shard)
-  return replay.finish()
-}
-
-class Replay {
-  private readonly source: ReplaySource
-  private readonly plan: ModelPlan
-  private readonly progress: (progress: ReplayProgress) => void
-  private readonly samples: Samples
-  private readonly outcomes = new Outcomes()
-  private readonly isTarget: (cursor: RecordCursor) => boolean
-  private readonly positions: { shard: number; next: number }[] = []
-  private readonly cursor = new RecordCursor()
-  private records = 0
-  private from = Number.POSITIVE_INFINITY
-  private to = Number.NEGATIVE_INFINITY
-
-  constructor(source: ReplaySource, plan: ModelPlan, progress: (progress: ReplayProgress) => void) {
-    this.source = source
-    this.plan = plan
-    this.progress = progress
-    this.samples = new Samples(source.featureNames.length, plan)
-    this.isTarget = source.eventMatcher(plan.event)
-  }
-
-  async run(shard: number): Promise<void> {
-    const replayed = this.source.open(shard)
-    const before = this.records
-    let next = 0
-    this.samples.nextShard()
-    try {
-      for (const block of replayed.blocks()) {
-        this.cursor.over(block.bytes)
-        for (let i = 0; i < block.count; i++) {
-          this.visit(replayed, this.cursor.at(block.offsets[i]), block.firstSequence + i)
-        }
-        next = block.firstSequence + block.count
-        const crossed = this.records >>> 16 !== (this.records + block.count) >>> 16
-        this.records += block.count
-        if (!crossed) continue
-        const recordsTotal = before + replayed.records
-        this.progress({ records: this.records, recordsTotal, rows: this.samples.count })
-        await setImmediate()
-      }
-    } finally {
-      replayed.close()
-    }
-    this.positions.push({ shard, next })
-    this.progress({ records: this.records, recordsTotal: this.records, rows: this.samples.count })
-  }
-
-  finish(): Dataset {
-    const { samples, outcomes, plan } = this
-    outcomes.seal()
-    const kept: number[] = []
-    for (let i = 0; i < samples.count; i++) {
-      if (samples.moment(i).time + plan.withinMs <= this.to) kept.push(i)
-    }
-    if (kept.length === 0) throw emptyDataset(this.records, this.from, this.to, plan)
-    const moments = kept.map((i) => samples.moment(i))
-    const order = kept.map((_, i) => i)
-    order.sort((a, b) => {
-      const [x, y] = [moments[a], moments[b]]
-      return x.time - y.time || x.shard - y.shard || x.sequence - y.sequence
-    })
-    const { width } = samples
-    const count = order.length
-    const rows = new Float32Array(count * width)
-    order.forEach((index, i) => {
-      const at = kept[index] * width
-      rows.set(samples.rows.subarray(at, at + width), i * width)
-    })
-    return {
-      width,
-      count,
-      rows,
-      labels: Uint8Array.from(order, (i) => Number(outcomes.follows(moments[i], plan.withinMs))),
-      featureNames: this.source.featureNames,
-      schemaHash: this.source.schemaHash,
-      times: Float64Array.from(order, (i) => moments[i].time),
-      shards: Uint16Array.from(order, (i) => moments[i].shard),
-      sequences: Float64Array.from(order, (i) => moments[i].sequence),
-      positions: this.positions,
-      records: this.records,
-      from: this.from,
-      to: this.to,
-      censored: samples.count - count,
-    }
-  }
-
-  private visit(replayed: ReplayedShard, cursor: RecordCursor, sequence: number): void {
-    const { kind, flags, arrivalTime: time } = cursor
-    const person = personOf(cursor.keyHashLow, cursor.keyHashHigh)
-    if (kind === RECORD_KIND.forward) {
-      const target = this.source.keyHash(cursor.name)
-      this.outcomes.join(person, personOf(target.low, target.high))
-    }
-    const row = replayed.apply(cursor, sequence)
-    if (kind !== RECORD_KIND.event || (flags & SKIPPED_FLAGS) !== 0 || row < 0) return
-    if (time < this.from) this.from = time
-    if (time > this.to) this.to = time
-    const moment = { person, time, shard: replayed.shard, sequence }
-    if (this.isTarget(cursor)) this.outcomes.add(moment)
-    if (!this.samples.wants(cursor, row, sequence)) return
-    this.samples.add(moment, this.samples.hash(cursor, sequence), (out, offset) =>
-      replayed.writeFeatures(row, time, out, offset),
-    )
+  const sampled = new SampledRows(source.features.length, plan.sampling.rowsMax)
+  const replayed = await replayJournal(source, plan, sampled, progress)
+  const moments = Array.from({ length: sampled.count }, (_, i) => sampled.moment(i))
+  const places = [...moments.keys()].sort((a, b) => compareMoments(moments[a], moments[b]))
+  const labelled = labelMoments(
+    places.map((place) => moments[place]),
+    plan,
+    replayed,
+  )
+  const order = labelled.kept.map((index) => places[index])
+  if (order.length === 0) throw emptyDataset(replayed, plan, labelled)
+  const rows = takeRows(sampled, order)
+  const columns = tableColumns(source.features, rows, replayed.categories)
+  const { records, positions, from, to, excluded, late } = replayed
+  return {
+    table: makeTable(columns, rows, { plan, labelled }),
+    features: source.features,
+    schemaHash: source.schemaHash,
+    times: Float64Array.from(order, (i) => moments[i].time),
+    shards: Uint16Array.from(order, (i) => moments[i].shard),
+    sequences: Float64Array.from(order, (i) => moments[i].sequence),
+    positions,
+    records,
+    from,
+    to,
+    censored: labelled.censored,
+    unlabelled: labelled.unlabelled,
+    excluded,
+    late,
   }
 }
 
-function emptyDataset(records: number, from: number, to: number, plan: ModelPlan): LimnError {
-  const hours = (ms: number): string => `${(Math.max(0, ms) / 3_600_000).toFixed(1)} h`
-  const span = records === 0 ? 'nothing' : hours(to - from)
+function compareMoments(a: Moment, b: Moment): number {
+  return a.time - b.time || a.shard - b.shard || a.sequence - b.sequence || a.person - b.person
+}
+
+function takeRows({ rows, width }: SampledRows, order: readonly number[]) {
+  const taken = new Float32Array(order.length * width)
+  order.forEach((place, i) => {
+    taken.set(rows.subarray(place * width, (place + 1) * width), i * width)
+  })
+  return taken
+}
+
+function makeTable(
+  columns: readonly TableColumn[],
+  rows: Float32Array,
+  { plan, labelled }: { readonly plan: ModelPlan; readonly labelled: LabelledMoments },
+): DataTable {
+  const { task, target } = plan
+  const { labels, classes, unlabelled } = labelled
+  const label = { name: targetInWords(target), task, classes, truth: false }
+  return {
+    schema: { columns, ignored: [], label },
+    columns,
+    task,
+    count: labels.length,
+    width: columns.length,
+    rows,
+    labels,
+    classes: classes.length,
+    unlabelled,
+    unknownLabels: 0,
+    misfits: {},
+    extra: [],
+  }
+}
+
+function emptyDataset(
+  { records, from, to, excluded }: Replayed,
+  { target, sampling }: ModelPlan,
+  { censored, unlabelled }: LabelledMoments,
+): LimnError {
+  const span = to >= from ? `${((to - from) / 3_600_000).toFixed(1)} h` : 'nothing'
+  const found = `the journal has ${records} records over ${span}`
+  const left = `${censored} too close to the end, ${unlabelled} without a label, ${excluded} excluded`
   return new LimnError(
     'ERR_DATASET_EMPTY',
-    `the journal has ${records} records over ${span}: too few for a target ${hours(plan.withinMs)} ahead`,
+    `${found}; sampling by ${sampling.at} leaves no row for ${durationText(target.within)} ahead (${left})`,
   )
 }

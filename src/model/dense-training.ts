@@ -1,28 +1,23 @@
+import { Adam } from './adam.ts'
 import { fusedMatMul, type Backend, type Tensor, type Tensor2D } from './backend.ts'
 import { networkParameters, type Network } from './network.ts'
 import type { Random } from './random.ts'
-
-const BETA_1 = 0.9
-const BETA_2 = 0.999
-const EPSILON = 1e-7
 
 /** Turns a batch's outputs (`rows × outputs`) into d(mean loss)/d(output), in place. */
 export type LossSlope = (outputs: Float32Array) => void
 
 /**
- * Fits a fully connected network by mini-batch Adam (Kingma & Ba 2015). Products run in
+ * Fits a fully connected network by mini-batch Adam. Products run in
  * TensorFlow.js; the backward pass of a dense network is four operations a layer, so it is written
- * out rather than taped. Owns parameters, gradients and Adam's moments, each one flat array: weights,
- * bias, weights, …
+ * out rather than taped. Owns parameters and gradients, each one flat array: weights, bias,
+ * weights, …
  */
 export class DenseTraining {
   readonly sizes: readonly number[]
   readonly parameters: Float32Array
   private readonly backend: Backend
   private readonly gradient: Float32Array
-  private readonly first: Float32Array
-  private readonly second: Float32Array
-  private steps = 0
+  private readonly adam: Adam
 
   /** He initialisation; a layer without a successor starts near 0. */
   constructor(backend: Backend, sizes: readonly number[], random: Random) {
@@ -31,8 +26,7 @@ export class DenseTraining {
     const size = networkParameters(sizes)
     this.parameters = new Float32Array(size)
     this.gradient = new Float32Array(size)
-    this.first = new Float32Array(size)
-    this.second = new Float32Array(size)
+    this.adam = new Adam(size)
     for (let layer = 0; layer < sizes.length - 1; layer++) {
       const scale = layer === sizes.length - 2 ? 0.01 : Math.sqrt(2 / Math.max(1, sizes[layer]))
       const weights = this.part(this.parameters, layer, 'weights')
@@ -95,22 +89,13 @@ export class DenseTraining {
   }
 
   private update(rate: number, penalty: number): void {
-    this.steps++
-    const { parameters, gradient, first, second } = this
-    const correction1 = 1 - BETA_1 ** this.steps
-    const correction2 = 1 - BETA_2 ** this.steps
-    const size = (rate * Math.sqrt(correction2)) / correction1
+    const { parameters, gradient } = this
     for (let layer = 0; layer < this.sizes.length - 1; layer++) {
       const slope = this.part(gradient, layer, 'weights')
       const weights = this.part(parameters, layer, 'weights')
       for (let i = 0; i < slope.length; i++) slope[i] += penalty * weights[i]
     }
-    for (let i = 0; i < parameters.length; i++) {
-      const g = gradient[i]
-      first[i] = BETA_1 * first[i] + (1 - BETA_1) * g
-      second[i] = BETA_2 * second[i] + (1 - BETA_2) * g * g
-      parameters[i] -= (size * first[i]) / (Math.sqrt(second[i]) + EPSILON)
-    }
+    this.adam.update(parameters, gradient, rate)
   }
 
   private part(values: Float32Array, layer: number, part: 'weights' | 'bias'): Float32Array {

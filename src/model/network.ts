@@ -1,5 +1,3 @@
-import type { Preparation } from './preparation.ts'
-
 /**
  * A fully connected network: rectified hidden layers, one logit. With no hidden layer it is
  * logistic regression.
@@ -12,15 +10,6 @@ export interface Network {
   /** Per layer, `outputs`. */
   readonly biases: readonly Float32Array[]
 }
-
-/** Preparation and network: everything that turns a raw feature vector into a probability. */
-export interface DenseModel {
-  readonly preparation: Preparation
-  readonly network: Network
-}
-
-/** Largest layer that is accepted when a model is read. */
-export const LAYER_SIZE_MAX = 8_192
 
 export function networkParameters(sizes: readonly number[]): number {
   let total = 0
@@ -42,11 +31,6 @@ export class NetworkScorer {
     this.weights = weights.map((layer, i) => packWeights(layer, sizes[i], sizes[i + 1]))
     this.biases = biases.map((layer) => Float64Array.from(layer))
     this.layers = sizes.slice(1).map((size) => new Float64Array(size))
-  }
-
-  /** The logit of the row of inputs that begins at `offset`. */
-  logit(inputs: Float32Array, offset: number): number {
-    return this.outputs(inputs, offset)[0]
   }
 
   /** The last layer's outputs for that row; valid until the next call. */

@@ -3,9 +3,6 @@ import { mkdir, readdir, readFile, rename, rm, writeFile, open } from 'node:fs/p
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LimnError } from '../protocol/errors.ts'
-import { decodeModel, describeModel, encodeModel, type ModelShape } from './model-file.ts'
-import type { BinaryMetrics } from './metrics.ts'
-import type { DenseModel } from './network.ts'
 
 const MANIFEST = 'manifest.json'
 const WEIGHTS = 'weights.bin'
@@ -13,56 +10,12 @@ const LIVE = 'live.json'
 const NO_MANIFEST = 'is not a model manifest'
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/
 
-/** What is known about a model version; beside its weights, as JSON. */
-export interface ModelManifest {
-  readonly format: 1
-  readonly model: string
-  readonly version: number
-  readonly createdAt: string
-  readonly learner: string
-  readonly target: { readonly event: string; readonly withinMs: number }
-  readonly featureNames: readonly string[]
-  readonly schemaHash: string
-  readonly data: DataRange
-  readonly split: SplitRange
-  readonly seed: number
-  readonly threshold: number
-  /** On the holdout. */
-  readonly metrics: BinaryMetrics
-  /** Log loss on the validation part, per learner tried. */
-  readonly tried: Readonly<Record<string, number>>
-  readonly shape: ModelShape
-  readonly weights: { readonly bytes: number; readonly crc32: number }
-}
-
-interface DataRange {
-  /** Per shard, the sequence after the last record read. */
-  readonly positions: readonly { readonly shard: number; readonly next: number }[]
-  readonly from: number
-  readonly to: number
-  readonly records: number
-  readonly rows: number
-  readonly positives: number
-}
-
-interface SplitRange {
-  readonly trainingRows: number
-  readonly validationRows: number
-  readonly holdoutRows: number
-  readonly holdoutFrom: number
-}
-
 /** What the registry itself says of a version, whatever kind it is. */
 export interface VersionFacts {
   readonly version: number
   readonly createdAt: string
   readonly weights: { readonly bytes: number; readonly crc32: number }
 }
-
-export type NewVersion = Omit<
-  ModelManifest,
-  'format' | 'version' | 'createdAt' | 'shape' | 'weights'
->
 
 export interface ModelListing {
   readonly name: string
@@ -125,22 +78,11 @@ export class ModelRegistry {
     return (await readVersionFiles(this.directoryOf(name, version))).manifest
   }
 
-  /** Saves a new version and returns its manifest; it is not live yet. */
-  save(version: NewVersion, model: DenseModel): Promise<ModelManifest> {
-    const weights = encodeModel(model)
-    return this.saveFiles(version.model, weights, (made) => ({
-      format: 1,
-      ...version,
-      ...made,
-      shape: describeModel(model),
-    }))
-  }
-
   /**
-   * Saves a manifest, weights and perhaps other files as a new version.
+   * Saves a manifest, weights and perhaps other files as a new version; it is not live yet.
    * @throws LimnError ERR_MODEL_SAVE, ERR_MODEL_NAME
    */
-  async saveFiles<Manifest extends object>(
+  async save<Manifest extends object>(
     name: string,
     weights: Uint8Array,
     manifestOf: (made: VersionFacts) => Manifest,
@@ -231,22 +173,6 @@ export class ModelRegistry {
 }
 
 /**
- * Reads and checks a version directory.
- * @throws LimnError ERR_MODEL_UNKNOWN (no such directory), ERR_MODEL_CORRUPT (damaged)
- */
-export async function readModelVersion(
-  directory: string,
-): Promise<{ manifest: ModelManifest; model: DenseModel }> {
-  const { bytes } = await readVersionFiles(directory)
-  const manifest = await readManifest(directory)
-  try {
-    return { manifest, model: decodeModel(manifest.shape, bytes) }
-  } catch (error) {
-    throw corrupt(join(directory, WEIGHTS), reason(error), error)
-  }
-}
-
-/**
  * Reads a version's manifest, whatever kind it is, and its weights, which are checked.
  * @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT
  */
@@ -274,24 +200,6 @@ async function readManifestText(directory: string): Promise<unknown> {
   }
   try {
     return JSON.parse(text) as unknown
-  } catch (error) {
-    throw corrupt(path, NO_MANIFEST, error)
-  }
-}
-
-async function readManifest(directory: string): Promise<ModelManifest> {
-  const path = join(directory, MANIFEST)
-  const manifest = (await readManifestText(directory)) as ModelManifest
-  try {
-    const complete =
-      manifest.format === 1 &&
-      Array.isArray(manifest.featureNames) &&
-      typeof manifest.weights.crc32 === 'number' &&
-      typeof manifest.threshold === 'number' &&
-      typeof manifest.target.event === 'string' &&
-      manifest.featureNames.length === manifest.shape.width
-    if (!complete) throw new Error('a field is missing')
-    return manifest
   } catch (error) {
     throw corrupt(path, NO_MANIFEST, error)
   }

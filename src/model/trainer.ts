@@ -3,9 +3,11 @@ import { Piscina } from 'piscina'
 import type { ProfileDefinition } from '../profile/definition.ts'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue } from '../protocol/shards.ts'
+import type { DatasetProgress } from './dataset-files/build-dataset.ts'
+import type { DatasetManifest } from './dataset-files/manifest.ts'
 import type { ModelDefinition } from './definition.ts'
-import type { FitOptions } from './learner.ts'
-import type { EvaluateResult, TrainProgress, TrainResult } from './train.ts'
+import type { Evaluation } from './evaluation/evaluate.ts'
+import type { JournalTrainingResult, TrainProgress } from './training/train-on-journal.ts'
 
 /** What a training worker must know; plain data. */
 export interface ModelRequest {
@@ -16,30 +18,48 @@ export interface ModelRequest {
   readonly profile: ProfileDefinition
   readonly name: string
   readonly model: ModelDefinition
+  readonly seed: number
 }
 
 export interface TrainRequest extends ModelRequest {
-  readonly seed: number
+  /** Instead of the definition's; empty: those. */
+  readonly learners: readonly string[]
   /** Makes the new version live. */
   readonly promote: boolean
-  readonly fit?: Partial<FitOptions>
 }
 
 export interface EvaluateRequest extends ModelRequest {
   readonly version: number
 }
 
+export interface DatasetRequest extends ModelRequest {
+  /** Absolute, or relative to the process's. */
+  readonly directory: string
+  readonly overwrite: boolean
+  /** Null: all rows. */
+  readonly rowsMax: number | null
+}
+
 export type TrainerTask =
   | { readonly kind: 'train'; readonly request: TrainRequest }
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
+  | { readonly kind: 'dataset'; readonly request: DatasetRequest }
 
 /** Expected failures as data: an error that crosses threads loses its code. */
 export type TaskOutcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: ErrorValue }
 
+export interface DatasetRunOptions {
+  readonly progress?: (progress: DatasetProgress) => void
+  /** Ends the work; nothing is left. */
+  readonly interrupt?: AbortSignal
+}
+
 export interface RunOptions {
   readonly progress?: (progress: TrainProgress) => void
+  /** Ends the search for a model: the best so far is saved. */
+  readonly interrupt?: AbortSignal
   /** Ends the worker; nothing is saved. */
   readonly signal?: AbortSignal
 }
@@ -64,25 +84,39 @@ export class Trainer {
     })
   }
 
-  train(request: TrainRequest, options: RunOptions = {}): Promise<TrainResult> {
-    return this.run({ kind: 'train', request }, options) as Promise<TrainResult>
+  train(request: TrainRequest, options: RunOptions = {}): Promise<JournalTrainingResult> {
+    return this.run({ kind: 'train', request }, options) as Promise<JournalTrainingResult>
   }
 
-  evaluate(request: EvaluateRequest, options: RunOptions = {}): Promise<EvaluateResult> {
-    return this.run({ kind: 'evaluate', request }, options) as Promise<EvaluateResult>
+  evaluate(request: EvaluateRequest, options: RunOptions = {}): Promise<Evaluation> {
+    return this.run({ kind: 'evaluate', request }, options) as Promise<Evaluation>
+  }
+
+  /** Builds a dataset on the disk. */
+  dataset(request: DatasetRequest, options: DatasetRunOptions = {}): Promise<DatasetManifest> {
+    return this.run({ kind: 'dataset', request }, options) as Promise<DatasetManifest>
   }
 
   close(): Promise<void> {
     return this.pool.destroy()
   }
 
-  private async run(task: TrainerTask, options: RunOptions): Promise<unknown> {
+  private async run<Progress>(
+    task: TrainerTask,
+    options: {
+      readonly progress?: (progress: Progress) => void
+      readonly interrupt?: AbortSignal
+      readonly signal?: AbortSignal
+    },
+  ): Promise<unknown> {
     if (this.pool.queueSize >= TASKS_WAITING_MAX) {
       const message = `${TASKS_WAITING_MAX} trainings are waiting already`
       throw new LimnError('ERR_MODEL_BUSY', message, { retryable: true })
     }
     const { port1, port2 } = new MessageChannel()
-    port1.on('message', (progress: TrainProgress) => options.progress?.(progress))
+    port1.on('message', (progress: Progress) => options.progress?.(progress))
+    const interrupt = (): void => port1.postMessage('interrupt')
+    options.interrupt?.addEventListener('abort', interrupt, { once: true })
     try {
       const outcome = await this.pool.run(
         { ...task, port: port2 },
@@ -99,6 +133,7 @@ export class Trainer {
         retryable: true,
       })
     } finally {
+      options.interrupt?.removeEventListener('abort', interrupt)
       port1.close()
     }
   }

@@ -1,16 +1,20 @@
 import { LimnError } from '../protocol/errors.ts'
 import type { ProfileDefinition, TraitDefinition } from './definition.ts'
-import { parseExpression, references } from './expression.ts'
 import { RowLayout } from './layout.ts'
 import type { Column } from './layout.ts'
 import { compileMachine } from './machine.ts'
 import type { MachineTable } from './machine.ts'
 import { defaultResolutionMs, durationMs } from './time.ts'
+import { invalid } from './trait-error.ts'
+import { checkReferences } from './trait-references.ts'
 
 /** A silent shopper's session ends this long after its last event. */
 export const SESSION_GAP_MS = 30 * 60_000
 const DISTINCT_DEFAULT = 4096
 const TOP_DEFAULT = 5
+const RECENT_DEFAULT = 16
+/** Events that a `recent` trait keeps at most: they cost memory in every profile. */
+export const RECENT_MAX = 32
 const BUCKETS_MAX = 1440
 
 /** Rings of all windows with the same buckets: they share a head and lie bucket by bucket. */
@@ -38,12 +42,14 @@ export interface TraitShape {
   readonly group: RingGroup | null
   countRing: number
   valueRing: number
-  /** count, sum, extreme, first/last value, time of `since`, decayed value */
+  /** count, sum, extreme, first/last value, time of `since`, decayed value, recent's events */
   a: Column | null
-  /** mean's count; reference time of decay and top; handle of distinct's hashes */
+  /** mean's count; reference time of decay and top; handle of distinct's hashes; recent's times */
   b: Column | null
-  /** top's weights */
+  /** top's weights; recent's values */
   c: Column | null
+  /** where recent's next event goes, which is where its oldest is */
+  head: Column | null
   readonly k: number
   readonly limit: number
 }
@@ -152,7 +158,8 @@ function shapeOf(
     a: null,
     b: null,
     c: null,
-    k: trait.k ?? TOP_DEFAULT,
+    head: null,
+    k: trait.k ?? (trait.op === 'recent' ? RECENT_DEFAULT : TOP_DEFAULT),
     limit: trait.limit ?? DISTINCT_DEFAULT,
   }
   if (shape.group !== null) addRings(shape, shape.group)
@@ -194,7 +201,21 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
   else if (op === 'distinct') {
     shape.a = layout.add('u16')
     shape.b = layout.add('u32')
+  } else if (op === 'recent') addRecentColumns(shape, layout)
+}
+
+/** 8 bytes an event, 12 with a value, and one for the head. */
+function addRecentColumns(shape: TraitShape, layout: RowLayout): void {
+  const { name, definition, k } = shape
+  if (k > RECENT_MAX) throw invalid(name, `found k ${k}; recent keeps 1–${RECENT_MAX} events`)
+  if (definition.text === true) throw invalid(name, 'text is for first and last')
+  if (definition.value?.startsWith('products.') === true) {
+    throw invalid(name, 'the value of recent is one number an event, not products.*')
   }
+  shape.a = layout.add('u32', k)
+  shape.b = layout.add('u32', k)
+  if (definition.value !== undefined) shape.c = layout.add('f32', k)
+  shape.head = layout.add('u8')
 }
 
 function groupFor(
@@ -234,47 +255,10 @@ function addGroupColumns(layout: RowLayout, group: RingGroup): void {
   group.values = layout.add('f32', group.valueRings * group.buckets)
 }
 
-/** Ratios and formulas name other traits, without circles. */
-function checkReferences(definition: ProfileDefinition): void {
-  const done = new Set<string>()
-  const visit = (name: string, path: readonly string[]): void => {
-    if (done.has(name)) return
-    if (path.includes(name)) throw invalid(name, `refers to itself: ${[...path, name].join(' → ')}`)
-    for (const other of referredTraits(definition, name)) visit(other, [...path, name])
-    done.add(name)
-  }
-  for (const name of Object.keys(definition.traits)) visit(name, [])
-}
-
-/** The traits that a ratio or formula reads. */
-export function referredTraits(definition: ProfileDefinition, name: string): string[] {
-  const trait = definition.traits[name]
-  if (trait.op === 'ratio') {
-    const { numerator, denominator } = trait
-    if (numerator === undefined || denominator === undefined) {
-      throw invalid(name, 'ratio needs numerator and denominator')
-    }
-    for (const other of [numerator, denominator]) {
-      if (!Object.hasOwn(definition.traits, other))
-        throw invalid(name, `there is no trait "${other}"`)
-    }
-    return [numerator, denominator]
-  }
-  if (trait.op !== 'formula') return []
-  if (trait.formula === undefined) throw invalid(name, 'formula needs a formula')
-  const { names, tags } = references(parseExpression(trait.formula))
-  const all = [...names, ...tags.map((tag) => tag.trait)]
-  return all.filter((other) => Object.hasOwn(definition.traits, other))
-}
-
 function parseDuration(name: string, text: string): number {
   const ms = durationMs(text)
   if (ms > 0) return ms
   throw invalid(name, `"${text}" is not a duration such as 30m, 24h or 7d`)
-}
-
-export function invalid(name: string, why: string): LimnError {
-  return new LimnError('ERR_TRAIT_INVALID', `trait ${name}: ${why}`)
 }
 
 /** FNV-1a over UTF-16, twice with other offsets: 64 bits in hex. */

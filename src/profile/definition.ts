@@ -21,6 +21,7 @@ export const TRAIT_OPERATIONS = [
   'since',
   'distinct',
   'top',
+  'recent',
   'ratio',
   'formula',
 ] as const
@@ -34,6 +35,8 @@ export type TraitOperation = (typeof TRAIT_OPERATIONS)[number]
  * - `since`: seconds from the last selected event to now (lifetime)
  * - `distinct`: exact number of distinct strings of `value`, up to `limit`
  * - `top`: the `k` heaviest strings of `value`, weights halved every `halfLife`
+ * - `recent`: the last `k` events in order of arrival, each with its name, its time to the second and,
+ *   where there is a `value`, that number
  * - `ratio`: `numerator / denominator`, both trait names; null when the denominator is 0
  * - `formula`: an expression over other traits, evaluated on reading
  */
@@ -60,6 +63,7 @@ export interface TraitDefinition {
   /** Bucket width of the window; a divisor of it. Default: 5m (1h), 2h (24h), 1d (7d), 3d (30d). */
   readonly resolution?: string
   readonly halfLife?: string
+  /** `top`: how many strings, 5 if absent; `recent`: how many events, 1 to 32, 16 if absent. */
   readonly k?: number
   /** `distinct`: most distinct values counted. */
   readonly limit?: number

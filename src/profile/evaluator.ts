@@ -1,6 +1,5 @@
 import { MESSAGE_TYPES } from '../event/record.ts'
 import { EVENT_NAMES, eventCodeOf } from '../event/vocabulary.ts'
-import { invalid, referredTraits } from './compile.ts'
 import type { CompiledDefinition, RingGroup, TraitShape } from './compile.ts'
 import { Context, NUMBER_FIELD_INDEX, STRING_FIELD_INDEX } from './context.ts'
 import {
@@ -16,6 +15,8 @@ import type { ProfileStore } from './store.ts'
 import { columnOf } from './layout.ts'
 import { ringExpiry } from './rings.ts'
 import { storedTagWeight, storedTopWeight, tagReader } from './tags.ts'
+import { invalid } from './trait-error.ts'
+import { referredTraits } from './trait-references.ts'
 import { asNumber, compileReader, compileUpdate } from './trait-programs.ts'
 import type { NumberReader, Update } from './trait-programs.ts'
 
@@ -121,6 +122,11 @@ export class Evaluator {
     return () => field() ?? trait()
   }
 
+  /** As a guard's names, but `traits.…` are the profile's attributes whatever the event says. */
+  readonly rowNames: Resolve = (name, args) => {
+    return name.startsWith('traits.') ? this.profileNames(name, args) : this.guardNames(name, args)
+  }
+
   private readonly profileNames: Resolve = (name, args) => {
     if (name === 'tag' && args !== undefined) {
       const shape = this.shapes.get(String(args[0]))
@@ -138,6 +144,9 @@ export class Evaluator {
 
   /** A trait's value as expressions see it: null for none. */
   traitGetter(shape: TraitShape): () => Value {
+    if (shape.definition.op === 'recent') {
+      throw invalid(shape.name, 'is a list of events, which no expression reads')
+    }
     if (shape.definition.text === true) {
       const { store } = this.context
       const at = columnOf(shape.a)
@@ -170,7 +179,7 @@ export class Evaluator {
 
   private makeReader(shape: TraitShape, made: (NumberReader | undefined)[]): NumberReader {
     const { op, formula, numerator = '', denominator = '', text } = shape.definition
-    if (text === true) return () => Number.NaN
+    if (text === true || op === 'recent') return () => Number.NaN
     if (op === 'ratio') {
       const [above, below] = [numerator, denominator].map((name) =>
         this.readerOf(this.shapeOf(name, shape), made),

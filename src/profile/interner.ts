@@ -1,8 +1,8 @@
 import { hashBytes } from '../event/hash.ts'
 import type { Hash64 } from '../event/hash.ts'
+import { TEXT_SEED, codeOfHash } from './category-code.ts'
 
 const ENTRIES_MAX = 1 << 20
-const SEED = 11
 
 /**
  * Gives strings small numbers, from their bytes and without making a JavaScript string when the
@@ -26,6 +26,16 @@ export class Interner {
     return this.texts[id] ?? ''
   }
 
+  /** The text's `categoryCode`, from the hash that is kept anyway; NaN for 0, which is none. */
+  code(id: number): number {
+    return id === 0 ? Number.NaN : codeOfHash(this.hashes[id * 2])
+  }
+
+  /** All texts, in the order of their numbers. */
+  *all(): Generator<string> {
+    for (let id = 1; id < this.texts.length; id++) yield this.texts[id]
+  }
+
   /** Whether the entry is this string; cheaper than to look the string up. */
   is(id: number, bytes: Uint8Array, start: number, end: number): boolean {
     const own = this.bytes
@@ -37,7 +47,7 @@ export class Interner {
 
   intern(bytes: Uint8Array, start: number, end: number): number {
     if (end === start) return 0
-    hashBytes(bytes, start, end, SEED, this.hash)
+    hashBytes(bytes, start, end, TEXT_SEED, this.hash)
     const { low, high } = this.hash
     const slot = this.probe(low, high)
     const known = this.slots[slot]
@@ -111,5 +121,6 @@ function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
   return to
 }
 
-const decoder = new TextDecoder()
+/** Keeps a byte order mark: a dump has to give back the bytes that were hashed. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()

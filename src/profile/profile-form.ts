@@ -6,7 +6,7 @@ import type { Fragment, FragmentTable } from './json-bytes.ts'
 import { columnOf } from './layout.ts'
 
 /** How a trait's value is found. */
-export const FIELD = { number: 0, text: 1, top: 2 } as const
+export const FIELD = { number: 0, text: 1, top: 2, recent: 3 } as const
 /** Forms of a field's name in {@link FieldList.names}. */
 export const NAME_FORMS = 3
 
@@ -69,6 +69,7 @@ function makeForm(compiled: CompiledDefinition): ProfileForm {
 function fieldsOf(shapes: readonly TraitShape[]): FieldList {
   const kinds = shapes.map(({ definition: { op, text } }) => {
     if (op === 'top') return FIELD.top
+    if (op === 'recent') return FIELD.recent
     return text === true ? FIELD.text : FIELD.number
   })
   const names = shapes.map(({ name }, i) => `${i > 0 ? ',' : ''}${JSON.stringify(name)}:`)

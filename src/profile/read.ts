@@ -35,6 +35,9 @@ const LINKS = fragment(',"links":')
 const NO_LINKS = fragment(',"links":[]')
 const TAG_VALUE = fragment('{"value":')
 const TAG_WEIGHT = fragment(',"weight":')
+const STEP_EVENT = fragment('{"event":')
+const STEP_TIME = fragment(',"time":')
+const STEP_VALUE = fragment(',"value":')
 const COMMA = fragment(',')
 const CLOSE = fragment('}')
 const OPEN_LIST = fragment('[')
@@ -147,7 +150,9 @@ function writeFields(
       if (id !== 0) out.quoted(store.strings.text(id))
     } else {
       out.fragmentOf(names, name)
-      writeTags(store, values, store.compiled.traits[source], out)
+      const shape = store.compiled.traits[source]
+      if (kinds[i] === FIELD.top) writeTags(store, values, shape, out)
+      else writeRecent(store, shape, out)
     }
   }
 }
@@ -170,6 +175,35 @@ function writeTags(
     out.fragment(TAG_WEIGHT)
     out.number(values.tagWeights[i])
     out.fragment(CLOSE)
+  }
+  out.fragment(CLOSE_LIST)
+}
+
+/** A `recent` trait's events, newest last. */
+function writeRecent(store: ProfileStore, shape: TraitShape, out: JsonBytes): void {
+  const { page, o4, o1, strings } = store
+  const events = o4 + columnOf(shape.a)
+  const times = o4 + columnOf(shape.b)
+  let place = page.u8[o1 + columnOf(shape.head)]
+  let written = 0
+  out.fragment(OPEN_LIST)
+  for (let i = 0; i < shape.k; i++) {
+    const seconds = page.u32[times + place]
+    if (seconds > 0) {
+      if (written++ > 0) out.fragment(COMMA)
+      const event = page.u32[events + place]
+      out.fragment(STEP_EVENT)
+      if (event === 0) out.null()
+      else out.quoted(strings.text(event))
+      out.fragment(STEP_TIME)
+      out.time(seconds * 1000)
+      if (shape.c !== null) {
+        out.fragment(STEP_VALUE)
+        out.number(page.f32[o4 + shape.c.index + place])
+      }
+      out.fragment(CLOSE)
+    }
+    if (++place === shape.k) place = 0
   }
   out.fragment(CLOSE_LIST)
 }

@@ -180,6 +180,14 @@ export class ProfileStore {
     return this.page.f64[this.o8 + this.compiled.columns.firstSeen.index] > 0
   }
 
+  /** Events of the open session; 0 where none is open. */
+  sessionEvents(row: number): number {
+    this.at(row)
+    const { sessionStart, sessionEvents } = this.compiled.columns
+    if (!(this.page.f64[this.o8 + sessionStart.index] > 0)) return 0
+    return this.page.u32[this.o4 + sessionEvents.index]
+  }
+
   inSegment(row: number, segment: number): boolean {
     this.at(row)
     const byte = this.o1 + this.compiled.columns.segments.index + (segment >> 3)
@@ -299,6 +307,11 @@ export class ProfileStore {
           this.members[8 * byte + 31 - Math.clz32(bits & -bits)]++
       }
     }
+  }
+
+  /** All texts that any profile has held, to find the text of a category's code. */
+  texts(): Iterable<string> {
+    return this.strings.all()
   }
 
   exportDictionary(from: number): Uint8Array {

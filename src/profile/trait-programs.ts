@@ -1,14 +1,15 @@
 import type { RecordCursor } from '../event/record-cursor.ts'
 import { hashBytes } from '../event/hash.ts'
 import type { TraitShape } from './compile.ts'
-import { invalid } from './compile.ts'
 import type { Context } from './context.ts'
 import { NUMBER_FIELD_INDEX, STRING_FIELD_INDEX } from './context.ts'
 import { compileExpression, compilePredicate, parseExpression } from './expression.ts'
 import type { Resolve, Value } from './expression.ts'
 import { columnOf } from './layout.ts'
+import { recentUpdate } from './recent.ts'
 import { countInRing, ringReader, takeInRing } from './rings.ts'
 import { readTopWeights, takeTop } from './tags.ts'
+import { invalid } from './trait-error.ts'
 
 /** Applies one event to one trait of the context's row. */
 export type Update = () => void
@@ -43,6 +44,10 @@ function countUpdate(shape: TraitShape, context: Context): Update {
 function valueUpdate(shape: TraitShape, context: Context, resolve: Resolve): Update {
   const { op, value, text } = shape.definition
   if (op === 'since') return sinceUpdate(shape, context)
+  if (op === 'recent') {
+    const read = value === undefined ? null : numberOf(value, context, resolve)
+    return recentUpdate(shape, context, read)
+  }
   if (value === undefined) throw invalid(shape.name, `${op} needs a value`)
   if (op === 'top' || op === 'distinct' || text === true) {
     return textUpdate(shape, value, context, resolve)

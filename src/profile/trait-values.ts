@@ -29,6 +29,8 @@ export class TraitValues {
   readonly numbers: Float64Array
   /** By trait: a `top` trait's heaviest weight as a share of all. */
   readonly shares: Float64Array
+  /** By trait: the number of a `top` trait's heaviest string; 0 where none has any weight. */
+  readonly firsts: Uint32Array
   /** Where the strings that {@link sortTags} sorted are kept, and their weights. */
   readonly tagPlaces: Int32Array
   readonly tagWeights: Float64Array
@@ -50,6 +52,7 @@ export class TraitValues {
     this.context = evaluator.context
     this.numbers = new Float64Array(traits.length).fill(Number.NaN)
     this.shares = new Float64Array(traits.length).fill(Number.NaN)
+    this.firsts = new Uint32Array(traits.length)
     const tags = Math.max(0, ...traits.map((shape) => shape.k))
     this.tagPlaces = new Int32Array(tags)
     this.tagWeights = new Float64Array(tags)
@@ -144,15 +147,19 @@ export class TraitValues {
     const { page, o4, o8 } = this.context.store
     const weights = o4 + columnOf(shape.c)
     let first = 0
+    let place = -1
     let sum = 0
     for (let i = 0; i < shape.k; i++) {
       const weight = page.f32[weights + i]
       sum += weight
-      if (weight > first) first = weight
+      if (weight <= first) continue
+      first = weight
+      place = i
     }
     const since = page.f64[o8 + columnOf(shape.b)] - this.context.now
     this.numbers[shape.index] = first === 0 ? 0 : first * 2 ** (since / shape.halfLifeMs)
     this.shares[shape.index] = sum > 0 ? first / sum : Number.NaN
+    this.firsts[shape.index] = place < 0 ? 0 : page.u32[o4 + columnOf(shape.a) + place]
   }
 
   private readDerived(): void {

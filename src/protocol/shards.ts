@@ -58,9 +58,12 @@ export interface IngestReply {
 export interface PredictionValue {
   readonly model: string
   readonly version: string
-  /** Probability or value. */
+  /** Probability (of the second class; of several, of the label's), or value. */
   readonly score: number
+  /** The class that it is taken for; null of a value. */
   readonly label: string | null
+  /** Probability of each class, where there are several. */
+  readonly scores?: Readonly<Record<string, number>>
   /** Position of the profile's last record that the score has seen. */
   readonly position: string
 }

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { performance } from 'node:perf_hooks'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { ShardStore } from '../journal/shard-store.ts'
-import { loadModelVersion } from '../model/loaded-model.ts'
+import { loadServedModel } from '../model/version/served-model.ts'
 import { compileDefinition } from '../profile/compile.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { DueIndex } from '../profile/due-index.ts'
@@ -58,6 +58,7 @@ const LOOKUP_RECORDS = 16
 export class ShardActor {
   private readonly options: ShardOptions
   private readonly port: ShardPort
+  private readonly loadModelVersion: typeof loadServedModel
   private readonly compiled: CompiledDefinition
   private readonly profiles: ProfileStore
   private readonly fold: Fold
@@ -86,9 +87,11 @@ export class ShardActor {
   private turnNanoseconds = 0
   private applied = 0
 
-  constructor(options: ShardOptions, port: ShardPort) {
+  /** @param loadVersion how a model's version is read; one may bring models of its own */
+  constructor(options: ShardOptions, port: ShardPort, loadVersion = loadServedModel) {
     this.options = options
     this.port = port
+    this.loadModelVersion = loadVersion
     this.life = new ShardLife((state) => this.send({ type: 'state', state, detail: '' }))
     this.compiled = compileDefinition(options.definition)
     this.profiles = new ProfileStore(this.compiled)
@@ -386,9 +389,9 @@ export class ShardActor {
 
   private async loadModel(name: string, directory: string | null): Promise<void> {
     if (directory === null) return this.predictor.swap(name, null)
-    const { featureNames } = this.predictor
+    const { features } = this.predictor
     const { schemaHash } = this.compiled
-    this.predictor.swap(name, await loadModelVersion(directory, { featureNames, schemaHash }))
+    this.predictor.swap(name, await this.loadModelVersion(directory, { features, schemaHash }))
   }
 
   private async checkpoint(): Promise<void> {

@@ -1,42 +1,102 @@
-import { eventCodeOf } from '../event/vocabulary.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
 import { ShardStore } from '../journal/shard-store.ts'
-import type { ReplaySource } from '../model/replay-source.ts'
+import type { ReplayedShard, ReplayExpressions, ReplaySource } from '../model/replay-source.ts'
 import type { ModelRequest } from '../model/trainer.ts'
 import { compileDefinition } from '../profile/compile.ts'
-import { featureNames, writeFeatures } from '../profile/feature-vector.ts'
+import type { CompiledDefinition } from '../profile/compile.ts'
+import { EventExpressions } from '../profile/event-expressions.ts'
+import { featuresOf, writeFeatures } from '../profile/feature-vector.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { hashOf, parseKey } from './key.ts'
 import { Replayer } from './replayer.ts'
 
 /** Journal and profiles, brought together for training: a replay by the code that serves. */
-export function journalSource({ dataDir, shardCount, profile }: ModelRequest): ReplaySource {
+export function journalSource({
+  dataDir,
+  shardCount,
+  profile,
+}: Pick<ModelRequest, 'dataDir' | 'shardCount' | 'profile'>): ReplaySource {
   const compiled = compileDefinition(profile)
   return {
     shardCount,
     schemaHash: compiled.schemaHash,
-    featureNames: featureNames(compiled),
+    features: featuresOf(compiled),
     keyHash: (id) => hashOf(parseKey(id)),
-    eventMatcher: (event) => {
-      const code = eventCodeOf(event)
-      if (code > 0) return (cursor) => cursor.eventCode === code
-      return (cursor) => cursor.eventCode === 0 && cursor.name === event
-    },
-    open: (shard) => {
+    open: (shard, expressions) => {
       const path = `${dataDir}/shard-${shard}`
       const options = { shard, shardCount, deadLettersMax: 0, readOnly: true }
-      const store = ShardStore.open(path, options)
-      const profiles = new ProfileStore(compiled)
-      const fold = new Fold(compiled, profiles)
-      const replayer = new Replayer(profiles, fold, (last) => store.history(last))
-      return {
-        shard,
-        records: store.nextSequence,
-        blocks: () => store.blocks(0),
-        apply: (cursor, sequence) => replayer.apply(cursor, sequence),
-        writeFeatures: (row, now, out, offset) => writeFeatures(profiles, row, now, out, offset),
-        close: () => void store.close(),
-      }
+      return new JournalShard(shard, ShardStore.open(path, options), { compiled, expressions })
     },
+  }
+}
+
+/** A shard's journal that is folded into profiles of its own. */
+class JournalShard implements ReplayedShard {
+  readonly shard: number
+  readonly records: number
+  private readonly store: ShardStore
+  private readonly profiles: ProfileStore
+  private readonly replayer: Replayer
+  private readonly where: (cursor: RecordCursor) => boolean
+  private readonly value: (cursor: RecordCursor) => number | string | boolean | null
+  private readonly exclude: ReturnType<EventExpressions['exclusion']>
+
+  constructor(
+    shard: number,
+    store: ShardStore,
+    parts: { readonly compiled: CompiledDefinition; readonly expressions: ReplayExpressions },
+  ) {
+    const { where, value, exclude } = parts.expressions
+    this.shard = shard
+    this.store = store
+    this.records = store.nextSequence
+    this.profiles = new ProfileStore(parts.compiled)
+    const fold = new Fold(parts.compiled, this.profiles)
+    this.replayer = new Replayer(this.profiles, fold, (last) => store.history(last))
+    const expressions = new EventExpressions(this.profiles)
+    this.where = where === null ? () => true : expressions.condition(where)
+    this.value = value === null ? () => null : expressions.value(value)
+    this.exclude = exclude === null ? () => false : expressions.exclusion(exclude)
+  }
+
+  blocks(): ReturnType<ShardStore['blocks']> {
+    return this.store.blocks(0)
+  }
+
+  apply(cursor: RecordCursor, sequence: number): number {
+    return this.replayer.apply(cursor, sequence)
+  }
+
+  writeFeatures(row: number, now: number, out: Float32Array, offset: number): void {
+    writeFeatures(this.profiles, row, now, out, offset)
+  }
+
+  matches(cursor: RecordCursor): boolean {
+    return this.where(cursor)
+  }
+
+  valueOf(cursor: RecordCursor): number | string | boolean | null {
+    return this.value(cursor)
+  }
+
+  excludesEvent(row: number, cursor: RecordCursor): boolean {
+    return this.exclude(row, cursor.eventTime, cursor)
+  }
+
+  excludesAt(row: number, now: number): boolean {
+    return this.exclude(row, now, null)
+  }
+
+  sessionEvents(row: number): number {
+    return this.profiles.sessionEvents(row)
+  }
+
+  texts(): Iterable<string> {
+    return this.profiles.texts()
+  }
+
+  close(): void {
+    void this.store.close()
   }
 }

@@ -1,5 +1,6 @@
-import type { LoadedModel } from '../model/loaded-model.ts'
-import { featureNames, writeFeatures } from '../profile/feature-vector.ts'
+import type { ServedModel } from '../model/version/served-model.ts'
+import { featuresOf, writeFeatures } from '../profile/feature-vector.ts'
+import type { Feature } from '../profile/feature-vector.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { ErrorValue, PredictionValue } from '../protocol/shards.ts'
@@ -18,23 +19,23 @@ interface Waiting {
  * a swap of a model takes effect between two batches.
  */
 export class Predictor {
-  readonly width: number
-  readonly featureNames: readonly string[]
+  readonly features: readonly Feature[]
   scored = 0
+  private readonly width: number
   private readonly profiles: ProfileStore
-  private readonly models = new Map<string, LoadedModel>()
-  private features: Float32Array
+  private readonly models = new Map<string, ServedModel>()
+  private vectors: Float32Array
   private scores = new Float32Array(64)
   private waiting: Waiting[] = []
 
   constructor(compiled: CompiledDefinition, profiles: ProfileStore) {
     this.profiles = profiles
-    this.featureNames = featureNames(compiled)
-    this.width = this.featureNames.length
-    this.features = new Float32Array(this.width * 64)
+    this.features = featuresOf(compiled)
+    this.width = this.features.length
+    this.vectors = new Float32Array(this.width * 64)
   }
 
-  swap(name: string, model: LoadedModel | null): void {
+  swap(name: string, model: ServedModel | null): void {
     this.models.get(name)?.dispose()
     if (model === null) this.models.delete(name)
     else this.models.set(name, model)
@@ -44,9 +45,21 @@ export class Predictor {
     return [...this.models.keys()]
   }
 
-  versions(): { model: string; version: string; target: unknown; metrics: unknown }[] {
-    return [...this.models.values()].map(({ name, version, target, manifest }) => {
-      return { model: name, version, target, metrics: manifest.metrics }
+  /** What serves, for people. */
+  versions(): object[] {
+    return [...this.models.values()].map(({ manifest }) => {
+      const { model, version, learner, task, target, threshold, metrics, schema } = manifest
+      const values = Object.entries(metrics).map(([name, { value }]) => [name, value])
+      return {
+        model,
+        version: String(version),
+        learner,
+        task,
+        target,
+        classes: schema.label?.classes ?? [],
+        threshold,
+        metrics: Object.fromEntries(values) as Record<string, unknown>,
+      }
     })
   }
 
@@ -63,12 +76,12 @@ export class Predictor {
     now = this.profiles.clock(row),
   ): void {
     const at = this.waiting.length
-    if ((at + 1) * this.width > this.features.length) {
-      const grown = new Float32Array(this.features.length * 2)
-      grown.set(this.features)
-      this.features = grown
+    if ((at + 1) * this.width > this.vectors.length) {
+      const grown = new Float32Array(this.vectors.length * 2)
+      grown.set(this.vectors)
+      this.vectors = grown
     }
-    writeFeatures(this.profiles, row, now, this.features, at * this.width)
+    writeFeatures(this.profiles, row, now, this.vectors, at * this.width)
     this.waiting.push({ at, models, position, done })
   }
 
@@ -92,18 +105,34 @@ export class Predictor {
       })
       return
     }
-    if (this.scores.length < waiting.length) this.scores = new Float32Array(waiting.length * 2)
-    model.score(this.features, waiting.length, this.scores)
+    const size = waiting.length * model.outputs
+    if (this.scores.length < size) this.scores = new Float32Array(size * 2)
+    model.score(this.vectors, waiting.length, this.scores)
     this.scored += waiting.length
     waiting.forEach((w, i) => {
-      if (w.models.includes(name)) results[i][name] = prediction(model, this.scores[i], w.position)
+      if (!w.models.includes(name)) return
+      const own = this.scores.subarray(i * model.outputs, (i + 1) * model.outputs)
+      results[i][name] = prediction(model, own, w.position)
     })
   }
 }
 
-function prediction(model: LoadedModel, score: number, position: string): PredictionValue {
-  const label = score >= model.threshold ? 'yes' : 'no'
-  return { model: model.name, version: model.version, score, label, position }
+function prediction(
+  { manifest }: ServedModel,
+  outputs: Float32Array,
+  position: string,
+): PredictionValue {
+  const { model, version, task, threshold, schema } = manifest
+  const named = { model, version: String(version) }
+  const classes = schema.label?.classes ?? []
+  if (task === 'binary') {
+    const [score] = outputs
+    return { ...named, score, label: classes[score >= (threshold ?? 0.5) ? 1 : 0], position }
+  }
+  if (task !== 'multiclass') return { ...named, score: outputs[0], label: null, position }
+  const best = outputs.indexOf(Math.max(...outputs))
+  const scores = Object.fromEntries(classes.map((text, i) => [text, outputs[i]]))
+  return { ...named, score: outputs[best], label: classes[best], scores, position }
 }
 
 export function unknownModel(name: string, known: readonly string[]): ErrorValue {

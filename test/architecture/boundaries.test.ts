@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   gateway: ['protocol', 'observe'],
   shard: ['event', 'profile', 'journal', 'model', 'protocol'],
   simulator: ['protocol', 'event'],
-  config: ['profile', 'event', 'protocol'],
+  config: ['profile', 'event', 'model', 'protocol'],
 }
 
 function sources(folder: string): string[] {

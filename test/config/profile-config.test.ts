@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadProfileConfig } from '../../src/config/profile-config.ts'
+import { planModel } from '../../src/model/definition.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'limn-profile-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -44,10 +45,19 @@ models:
     expect(warnings).toEqual([])
     expect(models.purchase).toEqual({
       target: { event: 'Order Completed', within: '24h' },
-      sampling: { minGap: '6h', perProfileMax: 50, rowsMax: 500_000 },
-      holdout: 0.2,
-      learners: ['logistic', 'network'],
+      sampling: { at: 'event', rate: 1, minGap: '0s', perProfileMax: 2_000, rowsMax: 150_000 },
+      exclude: { bots: true },
+      features: {},
+      holdout: 0.25,
+      folds: 0,
+      search: { method: 'random', trials: 4 },
+      classWeights: 'none',
+      threshold: { by: 'f1' },
+      calibration: 'auto',
     })
+    expect(planModel(models.purchase)).toEqual(
+      planModel({ target: { event: 'Order Completed', within: '24h' } }),
+    )
     expect(Object.isFrozen(definition.traits.orders)).toBe(true)
     expect(Object.isFrozen(definition.machines.stage.states.a.on)).toBe(true)
   })
@@ -117,6 +127,28 @@ models:
       'a: { part: social, op: formula, formula: a + 1 }',
       '3:44: traits.a.formula: found a circle of formulas',
     ],
+    [
+      'a: { part: social, op: recent, on: page, window: 1h }',
+      '3:44: traits.a.window: not used by recent; allowed: on, where, k, value, bots',
+    ],
+    ['a: { part: social, op: recent }', '3:3: traits.a: missing "on", which recent needs'],
+    [
+      'a: { part: social, op: recent, on: page, k: 33 }',
+      '3:47: traits.a.k: found 33; allowed: 1–32 events',
+    ],
+    ['a: { part: social, op: recent, on: page, k: 0 }', '3:47: traits.a.k: found 0; allowed: '],
+    [
+      'a: { part: social, op: recent, on: page, value: products.price }',
+      '3:51: traits.a.value: found "products.price"; allowed: one number an event',
+    ],
+    [
+      'a: { part: social, op: recent, on: page }\n  b: { part: social, op: formula, formula: a > 1 }',
+      '4:44: traits.b.formula: found "a", a list of events; allowed: ',
+    ],
+    [
+      'a: { part: social, op: recent, on: page }\n  b: { part: social, op: ratio, numerator: a, denominator: orders }',
+      '4:44: traits.b.numerator: found "a"; allowed: a numeric trait',
+    ],
     ['a: { part: social, op: count, on: [] }', 'traits.a.on: found 0 items; allowed: 1–64 items'],
     [
       'a: { part: social, op: count, on: [page, 5] }',
@@ -130,6 +162,17 @@ models:
   ])('refuses the trait %j', (line, message) => {
     expect(faultOf(withTrait(line))).toContain(`profile.yaml:${/^\d/.test(message) ? message : ''}`)
     expect(faultOf(withTrait(line))).toContain(message)
+  })
+
+  test('refuses a segment and a guard that read a list of events', () => {
+    const text = withTrait('a: { part: social, op: recent, on: page }')
+    expect(faultOf(`${text}segments: { s: { when: a > 1 } }\n`)).toContain(
+      '4:24: segments.s.when: found "a", a list of events; allowed: ',
+    )
+    const machine = 'id: m\ninitial: x\nstates:\n  x: { on: { page: { guard: a > 1 } } }\n'
+    expect(faultOf(`${text}machines: [machine.yaml]\n`, machine)).toContain(
+      'machine.yaml:4:29: states.x.on.page.guard: found the name "a"; unknown here',
+    )
   })
 
   test.each([
@@ -153,6 +196,54 @@ models:
       'models.m.target.within: found 1; allowed: a duration',
     ],
     ['models: { m: {} }', 'models.m: missing "target"'],
+    [
+      'models: { m: { target: { event: x, within: 1h, label: maybe } } }',
+      '4:55: models.m.target.label: found "maybe"; allowed: happens, absent, count, sum, next',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h, label: sum } } }',
+      '4:16: models.m.target: missing "value", which "sum" needs',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h, label: sum, value: category } } }',
+      '4:67: models.m.target.value: found "category", which is text; allowed with sum: a number',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h, label: next, value: price } } }',
+      'models.m.target.value: found "price", which is a number; allowed with next: text',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h, where: prise > 1 } } }',
+      '4:55: models.m.target.where: found the name "prise"; unknown here (did you mean "price"?)',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, learners: [linear] } }',
+      '4:61: models.m.learners.0: found "linear"; allowed: those that learn "binary": adaboost, ',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, exclude: { when: order > 1 } } }',
+      'models.m.exclude.when: found the name "order"; unknown here (did you mean "orders"?)',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, features: { include: [order] } } }',
+      '4:72: models.m.features.include.0: found "order"; allowed: names of features, or beginnings with * (did you mean "orders"?)',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, features: { exclude: [spend*] } } }',
+      'models.m.features.exclude.0: found "spend*"; allowed: names',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, features: { cross: [[age, a]] } } }',
+      'models.m.features.cross.0.1: found "a"; allowed: names of features',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, features: { cross: [[age]] } } }',
+      'models.m.features.cross.0: found 1 items; allowed: 2–2 items',
+    ],
+    [
+      'models: { m: { target: { event: x, within: 1h }, sampling: { on: a, at: day } } }',
+      '4:62: models.m.sampling.on: not used with at: day; allowed: with at: event',
+    ],
   ])('refuses %j', (line, message) => {
     expect(
       faultOf(`${withTrait('age: { part: social, op: since, on: page }')}${line}\n`),
@@ -187,6 +278,35 @@ models:
     ],
   ])('refuses the machine %j', (machine, message) => {
     expect(faultOf(`${withTrait('# none')}machines: [machine.yaml]\n`, machine)).toContain(message)
+  })
+
+  test('takes a model with every key', () => {
+    const text = `${withTrait('age: { part: social, op: since, on: page }')}
+models:
+  m:
+    description: everything
+    target: { event: [A, page, '*'], where: revenue > 0, label: next, value: category, within: 24h, classesMax: 9 }
+    task: multiclass
+    sampling: { at: session, nth: 2, rate: 0.5, minGap: 1h, perProfileMax: 9, rowsMax: 1000 }
+    exclude: { bots: false, when: traits.consent == false or orders > 5 or revenue > 9 }
+    features: { include: [ord*, age], exclude: [orders], log: [age], cross: [[orders, age]] }
+    select: { k: 5, by: permutation }
+    holdout: 0.3
+    folds: 5
+    learners: [boosted_trees, knn]
+    search: { method: grid, trials: 9 }
+    classWeights: balanced
+    threshold: { by: f1 }
+    calibration: isotonic
+`
+    const plan = planModel(load(text).models.m)
+    expect(plan).toMatchObject({
+      target: { event: ['A', 'page', '*'], where: 'revenue > 0', value: 'category', classesMax: 9 },
+      sampling: { at: 'session', nth: 2, rate: 0.5, minGap: 3_600_000, perProfileMax: 9 },
+      features: { include: ['ord*', 'age'], log: ['age'], cross: [['orders', 'age']] },
+      select: { k: 5, by: 'permutation' },
+      folds: 5,
+    })
   })
 
   test('warns of states that cannot be reached', () => {

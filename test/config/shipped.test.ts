@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadProfileConfig } from '../../src/config/profile-config.ts'
 import { loadServerConfig, packageRoot } from '../../src/config/server-config.ts'
+import { planModel } from '../../src/model/definition.ts'
 import { PROFILE_PARTS } from '../../src/profile/definition.ts'
 
 describe('the shipped configuration', () => {
@@ -23,9 +24,24 @@ describe('the shipped configuration', () => {
     expect(warnings).toEqual([])
   })
 
+  test('the models can be planned, and leave out who refused', () => {
+    const tasks = Object.entries(models).map(([name, model]) => [name, planModel(model).task])
+    expect(Object.fromEntries(tasks)).toEqual({
+      purchase: 'binary',
+      churn: 'binary',
+      spend_30d: 'regression',
+      next_category: 'multiclass',
+      return_risk: 'binary',
+    })
+    for (const model of Object.values(models)) {
+      expect(model.exclude.bots).toBe(true)
+      expect(model.exclude.when).toContain('traits.consent == false')
+    }
+  })
+
   test('every trait and segment is described', () => {
     const { traits, segments } = definition
-    const all = [...Object.values(traits), ...Object.values(segments)]
+    const all = [...Object.values(traits), ...Object.values(segments), ...Object.values(models)]
     expect(all.filter(({ description }) => description === undefined)).toEqual([])
   })
 })

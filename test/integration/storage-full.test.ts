@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { startLimn, temporaryDirectory } from './server.ts'
 import type { RunningLimn } from './server.ts'
+import { smallDisk } from './small-disk.ts'
 
 const MEBIBYTE = 1_048_576
 const MAP_BYTES = 64 * MEBIBYTE
@@ -112,30 +111,14 @@ test('a file that is larger than the map is refused at the start', async () => {
   ).rejects.toThrow(/ended with 1:.*ERR_STORAGE_FULL/s)
 })
 
-/** A file system of 48 MiB in memory; null where this user may not mount one. */
-function smallDisk(): string | null {
-  const path = mkdtempSync(join(tmpdir(), 'limn-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', path], { stdio: 'ignore' })
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
-    rmSync(path, { recursive: true, force: true })
-    return null
-  }
-  cleanups.push(() => {
-    execFileSync('umount', ['-l', path])
-    rmSync(path, { recursive: true, force: true })
-  })
-  return path
-}
-
 test('a full disk ends the process with a code; with room again everything acknowledged is there', async (context) => {
-  const disk = smallDisk()
+  const disk = smallDisk(48)
   if (disk === null) return context.skip('mounting a tmpfs needs root')
-  const dataDir = join(disk, 'data')
+  cleanups.push(() => disk.remove())
+  const dataDir = join(disk.path, 'data')
   mkdirSync(dataDir)
   // What is removed later to make room.
-  const ballast = join(disk, 'ballast')
+  const ballast = join(disk.path, 'ballast')
   writeFileSync(ballast, Buffer.alloc(16 * MEBIBYTE))
   const limn = await start(dataDir, {})
   const { acknowledged, sent } = await postUntilItEnds(limn, 0)

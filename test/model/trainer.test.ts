@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Trainer, type TrainRequest } from '../../src/model/trainer.ts'
-import type { TrainProgress } from '../../src/model/train.ts'
+import type { TrainProgress } from '../../src/model/training/train-on-journal.ts'
 
 let trainer: Trainer
 
@@ -19,6 +19,7 @@ function request(name: string): TrainRequest {
     name,
     model: { target: { event: 'Order Completed', within: '24h' } },
     seed: 1,
+    learners: [],
     promote: false,
   }
 }

@@ -13,7 +13,7 @@ import { ProfileStore } from '../../src/profile/store.ts'
 import { recordOf, timerRecord } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
 import { ReferenceProfile } from './reference.ts'
-import type { ReferenceTag } from './reference.ts'
+import type { ReferenceStep, ReferenceTag } from './reference.ts'
 import { referenceFeatures, referenceText } from './reference-text.ts'
 
 const MINUTE = 60_000
@@ -74,6 +74,15 @@ Object.assign(traits, {
   session_length: { part, op: 'mean', on: 'Session Ended', value: 'value' },
   session_events: { part, op: 'last', on: 'Session Ended', value: 'position' },
   pages: { part, op: 'count', on: 'page' },
+  last_steps: { part, op: 'recent', on: '*', k: 4, value: 'price' },
+  last_dear: { part, op: 'recent', on: 'track', k: 1, where: 'price >= 10', bots: true },
+  last_visits: {
+    part,
+    op: 'recent',
+    on: ['Session Started', 'Session Ended', 'Custom Thing', 'identify'],
+    value: 'value',
+    k: 3,
+  },
   seen_by_bots: { part, op: 'count', on: '*', bots: true, window: '24h' },
 } satisfies Record<string, TraitDefinition>)
 
@@ -297,6 +306,15 @@ function sameValue(name: string, found: unknown, wanted: unknown): void {
   if (typeof wanted === 'number' && typeof found === 'number') {
     const tolerance = 2e-6 + Math.abs(wanted) * 1e-6
     if (Math.abs(found - wanted) > tolerance) expect({ [name]: found }).toEqual({ [name]: wanted })
+  } else if (Array.isArray(wanted) && wanted.some(isStep)) {
+    const steps = found as ReferenceStep[]
+    expect(steps.length).toBe(wanted.length)
+    wanted.forEach((step: ReferenceStep, i) => {
+      const { value, ...rest } = steps[i]
+      expect({ [name]: rest }).toEqual({ [name]: { event: step.event, time: step.time } })
+      expect('value' in steps[i]).toBe('value' in step)
+      sameValue(name, value, step.value)
+    })
   } else if (Array.isArray(wanted)) {
     const tags = found as ReferenceTag[]
     expect(tags.length).toBe(wanted.length)
@@ -307,6 +325,10 @@ function sameValue(name: string, found: unknown, wanted: unknown): void {
     const value = typeof wanted === 'boolean' ? Number(wanted) : wanted
     expect({ [name]: found }).toEqual({ [name]: value })
   }
+}
+
+function isStep(one: object): one is ReferenceStep {
+  return 'event' in one
 }
 
 function compare(subject: Subject, row: number, reference: ReferenceProfile, now: number): void {

@@ -2,6 +2,7 @@ import { PROFILE_PARTS } from '../../src/profile/definition.ts'
 import type { ProfilePart } from '../../src/profile/definition.ts'
 import { KEY_KIND } from '../../src/event/record.ts'
 import type { CompiledDefinition, TraitShape } from '../../src/profile/compile.ts'
+import { categoryCode } from '../../src/profile/category-code.ts'
 import { evaluatorOf } from '../../src/profile/evaluator.ts'
 import type { Evaluator } from '../../src/profile/evaluator.ts'
 import { idText } from '../../src/profile/store.ts'
@@ -97,12 +98,43 @@ function valueText(evaluator: Evaluator, store: ProfileStore, shape: TraitShape)
     const tags = readTags(shape, evaluator.context)
     return `[${tags.map((tag) => `{"value":${JSON.stringify(tag.value)},"weight":${round(tag.weight)}}`).join(',')}]`
   }
+  if (op === 'recent') {
+    const steps = stepsOf(store, shape).filter(({ seconds }) => seconds > 0)
+    const texts = steps.map(({ event, seconds, value }) => {
+      const head = `"event":${JSON.stringify(event)},"time":${timeText(seconds * 1000)}`
+      if (value === null) return `{${head}}`
+      return `{${head},"value":${Number.isNaN(value) ? 'null' : String(round(value))}}`
+    })
+    return `[${texts.join(',')}]`
+  }
   if (text === true) {
     const id = shape.a === null ? 0 : store.page.u32[store.o4 + shape.a.index]
     return id === 0 ? 'null' : JSON.stringify(store.strings.text(id))
   }
   const value = evaluator.readers[shape.index]()
   return Number.isFinite(value) ? String(round(value)) : 'null'
+}
+
+interface Step {
+  readonly event: string
+  /** 0 for a step that has not come yet. */
+  readonly seconds: number
+  /** null where the trait has no value. */
+  readonly value: number | null
+}
+
+/** A `recent` trait's ring, oldest first. */
+function stepsOf({ page, o4, o1, strings }: ProfileStore, shape: TraitShape): Step[] {
+  const { a, b, c, head, k } = shape
+  if (a === null || b === null || head === null) throw new Error(`${shape.name} has no ring`)
+  return Array.from({ length: k }, (_, i) => {
+    const place = (page.u8[o1 + head.index] + i) % k
+    return {
+      event: strings.text(page.u32[o4 + a.index + place]),
+      seconds: page.u32[o4 + b.index + place],
+      value: c === null ? null : page.f32[o4 + c.index + place],
+    }
+  })
 }
 
 /** Six significant decimals are more than any trait is worth; sums of money keep their cents. */
@@ -145,10 +177,23 @@ export function referenceFeatures(store: ProfileStore, row: number, now: number)
   const { context } = evaluator
   const { traits, columns, machines } = store.compiled
   const numbers = traits.flatMap((shape) => {
-    if (shape.definition.text === true) return []
+    if (shape.definition.text === true) {
+      return [categoryCode(String(evaluator.traitGetter(shape)() ?? ''))]
+    }
+    if (shape.definition.op === 'recent') {
+      return stepsOf(store, shape).flatMap(({ event, seconds, value }) => {
+        const present = seconds > 0
+        const step = present
+          ? [categoryCode(event), context.now / 1000 - seconds]
+          : [Number.NaN, Number.NaN]
+        if (value === null) return step
+        return [...step, present ? value : Number.NaN]
+      })
+    }
     if (shape.definition.op !== 'top') return [evaluator.readers[shape.index]()]
     const { first, share } = readTopWeights(shape, context)
-    return [first, share]
+    const [heaviest] = readTags(shape, context)
+    return [first, share, (heaviest?.weight ?? 0) > 0 ? categoryCode(heaviest.value) : Number.NaN]
   })
   const { page, o8, o4, o1 } = store
   const start = page.f64[o8 + columns.sessionStart.index]

@@ -18,7 +18,13 @@ export interface ReferenceTag {
   readonly value: string
   readonly weight: number
 }
-export type ReferenceValue = Value | readonly ReferenceTag[]
+/** `value` is there only where the trait declares one. */
+export interface ReferenceStep {
+  readonly event: string
+  readonly time: string
+  readonly value?: number | null
+}
+export type ReferenceValue = Value | readonly ReferenceTag[] | readonly ReferenceStep[]
 
 /** Something that traits may count: an event or a session's signal. */
 interface Entry {
@@ -235,7 +241,19 @@ interface Weighed {
   readonly value: Value
 }
 
+/** The last that came, newest last: its most special name, its time to the second, its value. */
+function stepsOf({ k = 16, value }: TraitDefinition, entries: readonly Entry[]): ReferenceStep[] {
+  return entries.slice(-k).map((entry) => {
+    const event = entry.names[entry.names.length - 1]
+    const time = new Date(Math.floor(entry.time / 1000) * 1000).toISOString()
+    if (value === undefined) return { event, time }
+    const found = compileExpression(parseExpression(value), (name) => () => entry.field(name))()
+    return { event, time, value: typeof found === 'number' ? Math.fround(found) : null }
+  })
+}
+
 function valueOf(trait: TraitDefinition, entries: readonly Entry[], now: number): ReferenceValue {
+  if (trait.op === 'recent') return stepsOf(trait, entries)
   const all: Weighed[] = entries.flatMap((entry) =>
     valuesOf(trait, entry).map((value) => ({ time: entry.time, late: entry.late, value })),
   )

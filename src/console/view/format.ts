@@ -49,5 +49,6 @@ export function traitText(name: string, value: unknown): string {
   }
   if (typeof value === 'string') return /^\d{4}-\d\d-\d\dT/.test(value) ? at(value) : value
   if (Array.isArray(value)) return value.map((v) => traitText('', v)).join(', ')
+  if (typeof value === 'object' && 'event' in value) return traitText('', value.event)
   return JSON.stringify(value)
 }

@@ -21,6 +21,8 @@ export interface EvaluationRequest {
   /** What the model is compared with, and the rows as they take them. */
   readonly baselines?: readonly Baseline[]
   readonly baselineRows?: Float32Array
+  /** The version that serves now; it answers for the rows at hand. */
+  readonly live: Baseline | null
   /** Columns by whose values the rows are looked at in parts. */
   readonly slices?: {
     readonly raw: RawRows
@@ -55,6 +57,8 @@ export interface Evaluation {
   readonly curves: BinaryCurves | null
   readonly values: ValueCurves | null
   readonly baselines: readonly ComparedBaseline[]
+  /** The version that serves now, on the same rows; null: none, or one that predicts something else. */
+  readonly live: ComparedBaseline | null
   readonly slices: readonly Slice[]
 }
 
@@ -77,7 +81,8 @@ export function evaluate(request: EvaluationRequest): Evaluation {
     classes: task === 'multiclass' ? classTable(outcome, classNames) : [],
     curves: task === 'binary' ? binaryCurves({ scores: outputs, labels, weights }) : null,
     values: valued ? valueCurves(outputs, labels, seed) : null,
-    baselines: compareBaselines(request, bootstrap),
+    baselines: (request.baselines ?? []).map((one) => compare(request, one, bootstrap)),
+    live: request.live === null ? null : compare(request, request.live, bootstrap),
     slices: request.slices === undefined ? [] : allSlices(outcome, request.slices),
   }
 }
@@ -89,19 +94,15 @@ function classRows({ labels, weights, classes }: Outcome): number[] {
   return sums
 }
 
-function compareBaselines(
-  { outcome, baselines = [], baselineRows }: EvaluationRequest,
+function compare(
+  { outcome, baselineRows }: EvaluationRequest,
+  baseline: Baseline,
   bootstrap: { readonly seed: number; readonly resamples: number },
-): ComparedBaseline[] {
-  if (baselineRows === undefined) return []
-  return baselines.map((baseline) => {
-    const outputs = baseline.predict(baselineRows, outcome.count)
-    const metrics = measureWithIntervals(
-      sampleOf({ ...outcome, outputs, threshold: baseline.threshold }),
-      bootstrap,
-    )
-    return { name: baseline.name, description: baseline.description, metrics }
-  })
+): ComparedBaseline {
+  const { name, description, threshold } = baseline
+  const outputs = baseline.predict(baselineRows ?? new Float32Array(0), outcome.count)
+  const metrics = measureWithIntervals(sampleOf({ ...outcome, outputs, threshold }), bootstrap)
+  return { name, description, metrics }
 }
 
 function allSlices(

@@ -30,8 +30,9 @@ export const SUPERVISED: readonly Task[] = ['binary', 'multiclass', 'regression'
  *
  * - `dense`: every input finite: missing values filled, numbers standardised, categories as flags
  * - `raw`: numbers on their own scale, a missing value as NaN, categories as flags
+ * - `sequence`: steps of inputs as in `dense`; a step that is not there is NaN
  */
-export type InputForm = 'dense' | 'raw'
+export type InputForm = 'dense' | 'raw' | 'sequence'
 
 /**
  * Rows to learn from. `rows` is `count × width`, row by row; a sequence learner's row is `steps` steps
@@ -165,7 +166,11 @@ export function checkRequest(learner: Learner, request: FitRequest): Parameters 
   if (training.classes > 0) checkClasses(training)
   if (validation !== null) {
     checkExamples(learner, validation, 'validation')
-    if (validation.width !== training.width || validation.task !== training.task) {
+    if (
+      validation.width !== training.width ||
+      validation.steps !== training.steps ||
+      validation.task !== training.task
+    ) {
       throw refused('validation rows have other inputs than training rows')
     }
   }
@@ -212,7 +217,7 @@ function checkExamples(learner: Learner, examples: Examples, which: string): voi
   if (weights !== null && weights.length !== count) {
     throw refused(`${which} has ${weights.length} weights for ${count} rows`)
   }
-  const missingAllowed = learner.form === 'raw' || steps > 1
+  const missingAllowed = learner.form !== 'dense'
   for (let i = 0; i < rows.length; i++) {
     if (rows[i] - rows[i] === 0 || (missingAllowed && Number.isNaN(rows[i]))) continue
     const where = `row ${Math.floor(i / width)}, input "${names[i % width]}"`

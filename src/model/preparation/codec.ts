@@ -1,8 +1,7 @@
-import { endianness } from 'node:os'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { LimnError } from '../../protocol/errors.ts'
 import { NOT_KEPT, type PreparationPlan } from './plan.ts'
+import { corrupt, joinTables, readTables } from './saved-tables.ts'
 
 /** A preparation as it is kept: JSON, and the tables from codes to inputs as little-endian Int32. */
 export interface SavedPreparation {
@@ -62,15 +61,14 @@ export function encodePlan(plan: PreparationPlan): SavedPreparation {
   const categories = plan.categories.map(shorten)
   const pairs = plan.pairs.map(shorten)
   const products = plan.products.map(shorten)
-  return { description: { ...plan, categories, pairs, products }, bytes: joined(tables) }
+  return { description: { ...plan, categories, pairs, products }, bytes: joinTables(tables) }
 }
 
 /** @throws LimnError ERR_MODEL_CORRUPT */
 export function decodePlan(saved: SavedPreparation): PreparationPlan {
   const shape: unknown = saved.description
   if (!description.Check(shape)) throw corrupt('is not described as it should be')
-  if (saved.bytes.length % 4 !== 0) throw corrupt('has a part of a number')
-  const table = new Int32Array(swapWhereBigEndian(saved.bytes.slice()).buffer)
+  const table = readTables(saved.bytes)
   let at = 0
   const lengthen = <T extends { readonly slots: number }>(step: T) => {
     const slots = table.subarray(at, (at += step.slots))
@@ -106,24 +104,4 @@ function check(plan: PreparationPlan, table: Int32Array): void {
     table.every(isPlace) &&
     columns.every((column) => column < plan.columns.length)
   if (!fits) throw corrupt('writes where there is no input')
-}
-
-function corrupt(what: string): LimnError {
-  return new LimnError('ERR_MODEL_CORRUPT', `the preparation of inputs ${what}`)
-}
-
-/** Tables are little-endian in a file. */
-function joined(tables: readonly Int32Array[]): Uint8Array {
-  const all = new Int32Array(tables.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const table of tables) {
-    all.set(table, at)
-    at += table.length
-  }
-  return swapWhereBigEndian(new Uint8Array(all.buffer))
-}
-
-function swapWhereBigEndian(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  if (endianness() === 'BE') Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).swap32()
-  return bytes
 }

@@ -66,11 +66,14 @@ function fitProduct(
   category: number,
 ): ProductStep {
   const { name, categories } = columns[category]
+  const numberName = columns[number].name
   const counts = codeCounts(raw, category, categories.length).subarray(0, categories.length)
-  const title = `${columns[number].name} where ${name}`
+  const title = `${numberName} where ${name}`
   const textOf = (code: number): string => categories[code]
   const slots = fitFlags({ title, counts, textOf, options, others: false }, inputs)
-  const transform = options.form === 'raw' ? null : fitNumber(raw, number, options).transform
+  const logarithmic = options.log.includes(numberName)
+  const transform =
+    options.form === 'raw' ? null : fitNumber(raw, number, { ...options, logarithmic }).transform
   return { number, category, transform, slots }
 }
 

@@ -1,6 +1,7 @@
 import { quantile, sortedValues, type RawRows } from './column-values.ts'
 import type { PreparationOptions } from './options.ts'
 import type { NumberTransform } from './plan.ts'
+import { signedLog } from './transform-number.ts'
 
 const SKEWNESS_LOGARITHMIC = 2
 /** Columns missing less often than this, or present less often, have no input for "is missing". */
@@ -13,16 +14,21 @@ export interface NumberFacts {
   readonly transform: NumberTransform
 }
 
+export interface NumberOptions extends Pick<PreparationOptions, 'clipShare' | 'fill'> {
+  /** On a logarithmic scale whatever its skew; false: where that makes it less skewed. */
+  readonly logarithmic: boolean
+}
+
 /** What the rows say of a column of numbers. */
-export function fitNumber(raw: RawRows, column: number, options: PreparationOptions): NumberFacts {
+export function fitNumber(raw: RawRows, column: number, options: NumberOptions): NumberFacts {
   const sorted = sortedValues(raw, column)
   const [low, high] = clipLimits(sorted, options.clipShare)
   const plain = moments(raw, column, { low, high, logarithmic: false })
   let { mean, deviation } = plain
   let logarithmic = false
-  if (Math.abs(plain.skewness) > SKEWNESS_LOGARITHMIC) {
+  if (options.logarithmic || Math.abs(plain.skewness) > SKEWNESS_LOGARITHMIC) {
     const onLogarithms = moments(raw, column, { low, high, logarithmic: true })
-    if (Math.abs(onLogarithms.skewness) < Math.abs(plain.skewness)) {
+    if (options.logarithmic || Math.abs(onLogarithms.skewness) < Math.abs(plain.skewness)) {
       logarithmic = true
       mean = onLogarithms.mean
       deviation = onLogarithms.deviation
@@ -40,10 +46,6 @@ export function fitNumber(raw: RawRows, column: number, options: PreparationOpti
 /** Whether it is worth an input that a value is missing. */
 export function tellsByMissing(missingShare: number): boolean {
   return missingShare > MISSING_SHARE_MIN && missingShare < 1 - MISSING_SHARE_MIN
-}
-
-export function signedLog(x: number): number {
-  return x < 0 ? -Math.log1p(-x) : Math.log1p(x)
 }
 
 /** A column that clipping would make constant is not clipped. */

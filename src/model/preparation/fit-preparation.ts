@@ -27,7 +27,8 @@ const WEEKDAY_OF_EPOCH = 4
  *   flag, for the second; what was never seen sets none
  *
  * A column that is constant in these rows becomes no input.
- * @throws LimnError ERR_DATASET_EMPTY (no rows, or no column varies), ERR_PREPARATION_CROSS
+ * @throws LimnError ERR_DATASET_EMPTY (no rows, or no column varies), ERR_PREPARATION_CROSS,
+ * ERR_PREPARATION_LOG
  */
 export function fitInputPreparation(
   raw: RawRows,
@@ -36,6 +37,7 @@ export function fitInputPreparation(
 ): InputPreparation {
   if (raw.count === 0) throw new LimnError('ERR_DATASET_EMPTY', 'there are no rows to prepare from')
   const options = { ...PREPARATION_DEFAULTS, ...given }
+  checkLogarithms(columns, options.log)
   const fitting = new Fitting(raw, columns, options)
   columns.forEach((_, column) => fitting.add(column))
   return new InputPreparation(fitting.finish())
@@ -84,7 +86,8 @@ class Fitting {
 
   private addNumber(column: number): void {
     const { name } = this.columns[column]
-    const { constant, missingShare, transform } = fitNumber(this.raw, column, this.options)
+    const options = { ...this.options, logarithmic: this.options.log.includes(name) }
+    const { constant, missingShare, transform } = fitNumber(this.raw, column, options)
     const missingTells = tellsByMissing(missingShare)
     const raw = this.options.form === 'raw'
     if (constant && !missingTells) {
@@ -136,6 +139,14 @@ class Fitting {
     const { options, inputs } = this
     return fitFlags({ title: name, counts, textOf, options, others: true }, inputs)
   }
+}
+
+function checkLogarithms(columns: readonly TableColumn[], log: readonly string[]): void {
+  const numbers = columns.filter(({ kind }) => kind === 'number').map(({ name }) => name)
+  const unknown = log.find((name) => !numbers.includes(name))
+  if (unknown === undefined) return
+  const message = `"${unknown}" is no column of numbers, so it cannot be on a logarithmic scale; there are: ${numbers.join(', ') || 'none'}`
+  throw new LimnError('ERR_PREPARATION_LOG', message)
 }
 
 const NOWHERE: readonly [number, number] = [NOT_KEPT, NOT_KEPT]

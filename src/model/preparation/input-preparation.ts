@@ -1,8 +1,9 @@
 import { LimnError } from '../../protocol/errors.ts'
-import type { InputForm } from '../learners/learner.ts'
 import { decodePlan, encodePlan, type SavedPreparation } from './codec.ts'
-import { NOT_KEPT, type NumberTransform, type PreparationPlan, type TimeStep } from './plan.ts'
+import { NOT_KEPT, type PreparationPlan, type RowForm, type TimeStep } from './plan.ts'
 import { keepInputs } from './select-inputs.ts'
+import type { TablePreparation } from './table-preparation.ts'
+import { transformed } from './transform-number.ts'
 
 /** Rows taken at a time, step by step, so that they stay in the cache. */
 const BLOCK_ROWS = 256
@@ -12,12 +13,13 @@ const BLOCK_ROWS = 256
  * and saved with it. A row's inputs depend on that row alone. Whatever a raw value is, the inputs are
  * finite in the `dense` form, and finite or NaN in the `raw` form.
  */
-export class InputPreparation {
+export class InputPreparation implements TablePreparation {
   readonly plan: PreparationPlan
   /** Raw columns of a row. */
   readonly columns: number
   /** Inputs of a row. */
   readonly width: number
+  readonly steps = 1
 
   constructor(plan: PreparationPlan) {
     this.plan = plan
@@ -25,7 +27,7 @@ export class InputPreparation {
     this.width = plan.inputs.length
   }
 
-  get form(): InputForm {
+  get form(): RowForm {
     return this.plan.form
   }
 
@@ -95,16 +97,7 @@ function prepareNumbers({ numbers }: PreparationPlan, batch: Batch, out: Float32
   }
 }
 
-function transformed(x: number, transform: NumberTransform | null): number {
-  if (transform === null) return x - x === 0 ? x : Number.NaN
-  const { low, high, logarithmic, mean, scale, fill } = transform
-  if (x - x !== 0) return fill
-  let y = x < low ? low : x > high ? high : x
-  if (logarithmic) y = y < 0 ? -Math.log1p(-y) : Math.log1p(y)
-  return (y - mean) * scale
-}
-
-function prepareTime(step: TimeStep, form: InputForm, batch: Batch, out: Float32Array): void {
+function prepareTime(step: TimeStep, form: RowForm, batch: Batch, out: Float32Array): void {
   const { rows, count, columns, width } = batch
   for (const { places, length, placeOf } of cyclesOf(step)) {
     const [first, second] = places

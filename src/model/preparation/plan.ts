@@ -4,6 +4,9 @@ import type { ColumnKind } from '../table/schema.ts'
 /** Where a step would write an input that is not kept. */
 export const NOT_KEPT = -1
 
+/** Forms of inputs that are of one row as a whole. */
+export type RowForm = Exclude<InputForm, 'sequence'>
+
 /** A column of a raw row. */
 export interface PlanColumn {
   readonly name: string
@@ -70,7 +73,7 @@ export interface ProductStep {
 
 /** How raw rows become a learner's inputs. Plain data; `inputs` are named in order. */
 export interface PreparationPlan {
-  readonly form: InputForm
+  readonly form: RowForm
   readonly columns: readonly PlanColumn[]
   readonly inputs: readonly string[]
   /** Columns that were constant in the rows fitted on, and so became no input. */

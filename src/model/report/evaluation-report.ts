@@ -7,6 +7,14 @@ export interface NamedImportance {
   readonly deviation: number | null
 }
 
+export interface ScoredInput {
+  readonly name: string
+  /** Null where it has no value. */
+  readonly f: number | null
+  /** Nats. */
+  readonly information: number
+}
+
 /** Facts under a heading, in order: what, and how much or which. */
 export interface Facts {
   readonly title: string
@@ -27,6 +35,8 @@ export interface EvaluationReport {
   readonly importance: readonly NamedImportance[]
   /** What the importance counts, such as "fall of the ROC AUC when shuffled". */
   readonly importanceMeasure: string
+  /** What each input says of the label by itself, most first. */
+  readonly inputs: readonly ScoredInput[]
   /** Data, split and the like. */
   readonly facts: readonly Facts[]
   readonly parameters: Readonly<Record<string, string | number>>

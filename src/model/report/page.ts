@@ -5,7 +5,7 @@ import { headline, metricsCard, warningsCard } from './headline.ts'
 import { importanceCard } from './importance-chart.ts'
 import { html, jsonScript, trusted, type Content, type Markup } from './markup.ts'
 import { STYLE } from './style.ts'
-import { baselinesCard, classesCard, factsCard, slicesCard } from './tables.ts'
+import { baselinesCard, classesCard, factsCard, inputsCard, slicesCard } from './tables.ts'
 import { valueCharts } from './value-charts.ts'
 
 /**
@@ -29,7 +29,8 @@ export function renderReport(report: EvaluationReport): string {
           ${headline(report)} ${warningsCard(report)} ${metricsCard(evaluation)}
           ${baselinesCard(report)} ${binaryCharts(evaluation)} ${valueCharts(evaluation)}
           ${pairOf(histogramCard(evaluation), confusionCard(evaluation))} ${classesCard(evaluation)}
-          ${importanceCard(report)} ${slicesCard(evaluation)} ${factsCard(report)} ${footer()}
+          ${importanceCard(report)} ${slicesCard(evaluation)} ${inputsCard(report)}
+          ${factsCard(report)} ${footer()}
         </main>
         ${jsonScript('evaluation', report)}
       </body>

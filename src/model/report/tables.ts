@@ -12,8 +12,9 @@ const BASELINE_METRICS = 4
 
 export function baselinesCard(report: EvaluationReport): Content {
   const { evaluation, learner } = report
-  const { task, mainMetric, metrics, baselines } = evaluation
-  if (baselines.length === 0) return null
+  const { task, mainMetric, metrics, baselines, live } = evaluation
+  const others = live === null ? baselines : [...baselines, live]
+  if (others.length === 0) return null
   const names = [...new Set([mainMetric, ...METRICS_SHOWN[task]])].slice(0, BASELINE_METRICS + 1)
   const cells = (found: Metrics<MetricName>): Content =>
     names.map(
@@ -23,7 +24,7 @@ export function baselinesCard(report: EvaluationReport): Content {
         </td>`,
     )
   return html`<section class="card">
-    <h2>Against simpler answers</h2>
+    <h2>Against other answers</h2>
     <p class="quiet">
       A model is worth its cost only where it is clearly better than these, on the same rows.
     </p>
@@ -40,7 +41,7 @@ export function baselinesCard(report: EvaluationReport): Content {
             <th>this model<span class="note">${learner}</span></th>
             ${cells(metrics)}
           </tr>
-          ${baselines.map(
+          ${others.map(
             ({ name, description, metrics: found }) =>
               html`<tr>
                 <th>${name}<span class="note">${description}</span></th>
@@ -187,6 +188,43 @@ export function factsCard({ facts, parameters }: EvaluationReport): Content {
             </dl>
           </div>`,
       )}
+    </div>
+  </section>`
+}
+
+const INPUTS_SHOWN = 20
+
+/** What each input says of the label by itself. */
+export function inputsCard({ inputs }: EvaluationReport): Content {
+  if (inputs.length === 0) return null
+  const rest = inputs.length - INPUTS_SHOWN
+  const more = rest > 0 ? ` ${rest} more say less.` : ''
+  return html`<section class="card">
+    <h2>What each input tells by itself</h2>
+    <p class="quiet">
+      On the rows fitted on: mutual information with the label, and the F statistic (of an analysis
+      of variance, or of a regression). Inputs that say the same both stand high.${more}
+    </p>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th>Input</th>
+            <th>Information, nats</th>
+            <th>F</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${inputs.slice(0, INPUTS_SHOWN).map(
+            ({ name, f, information }) =>
+              html`<tr>
+                <th>${name}</th>
+                <td>${short(information)}</td>
+                <td>${short(f)}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
     </div>
   </section>`
 }

@@ -24,8 +24,9 @@ export interface TableColumn {
  * - `empty`: no row has a value; `constant`: all have the same
  * - `id`: almost every row has another value, in a text or in whole numbers that rise or are named so
  * - `text`: too many different texts
+ * - `asked`: by whoever trains; `drift`: later rows have other values than those fitted on
  */
-export type IgnoredReason = 'empty' | 'constant' | 'id' | 'text' | 'asked'
+export type IgnoredReason = 'empty' | 'constant' | 'id' | 'text' | 'asked' | 'drift'
 
 export interface IgnoredColumn {
   readonly name: string

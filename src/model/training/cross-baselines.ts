@@ -1,37 +1,36 @@
-import { fitBaselines, type Baseline } from '../evaluation/baselines.ts'
+import { fitBaselines, type Baseline, type BaselineOptions } from '../evaluation/baselines.ts'
 import type { Examples } from '../learners/learner.ts'
-import type { DataTable } from '../table/read-table.ts'
-import { assignFolds, rowsOfFold } from './folds.ts'
-import { takeRows } from './pipeline.ts'
+import { labelsOf, takeRows, type LearningTable } from './pipeline.ts'
+import { HeldAnswers } from './held-answers.ts'
+import type { Round } from './rounds.ts'
 
 /**
- * Baselines whose answer for each row comes from a fit on the other folds, as the model's own does:
- * the folds of {@link searchModels} under the same seed. They answer for the table's rows alone.
+ * Baselines whose answer for each row comes from a fit on the other rows of its round, as the model's
+ * own does. They answer for the held rows of all rounds alone, in ascending order, as
+ * {@link searchModels} does.
  */
 export function crossBaselines(
-  table: DataTable,
-  { folds, seed }: { folds: number; seed: number },
+  table: LearningTable,
+  rounds: readonly Round[],
+  options: BaselineOptions = {},
 ): Baseline[] {
-  const { labels, classes, count } = table
-  const foldOf = assignFolds(labels, { folds, classes, seed })
-  const answers: { baseline: Baseline; outputs: Float32Array }[] = []
-  for (let fold = 0; fold < folds; fold++) {
-    const rows = rowsOfFold(foldOf, fold, 'in')
-    const held = takeRows(table, rows)
-    fitBaselines(examplesOf(table, rowsOfFold(foldOf, fold, 'out'))).forEach((baseline, i) => {
-      const predicted = baseline.predict(held.rows, held.count)
-      const width = predicted.length / held.count
-      answers[i] ??= { baseline, outputs: new Float32Array(count * width) }
-      rows.forEach((row, at) => {
-        const own = predicted.subarray(at * width, (at + 1) * width)
-        answers[i].outputs.set(own, row * width)
-      })
-    })
+  const found = new Map<string, { baseline: Baseline; answers: HeldAnswers }>()
+  for (const { fit, held } of rounds) {
+    const raw = takeRows(table, held)
+    for (const baseline of fitBaselines(examplesOf(table, fit), options)) {
+      const { answers } = found.get(baseline.name) ?? { answers: new HeldAnswers() }
+      answers.add(held, baseline.predict(raw.rows, raw.count))
+      found.set(baseline.name, { baseline, answers })
+    }
   }
-  return answers.map(({ baseline, outputs }) => ({ ...baseline, predict: () => outputs }))
+  const whole = [...found.values()].filter(({ answers }) => answers.length === rounds.length)
+  return whole.map(({ baseline, answers }) => {
+    const { predictions } = answers.inOrder()
+    return { ...baseline, predict: () => predictions }
+  })
 }
 
-function examplesOf(table: DataTable, rows: Uint32Array): Examples {
+function examplesOf(table: LearningTable, rows: Uint32Array): Examples {
   const taken = takeRows(table, rows)
   return {
     task: table.task ?? 'regression',
@@ -40,7 +39,7 @@ function examplesOf(table: DataTable, rows: Uint32Array): Examples {
     steps: 1,
     count: taken.count,
     rows: taken.rows,
-    labels: Float32Array.from(rows, (row) => table.labels[row]),
+    labels: labelsOf(table, rows),
     classes: table.classes,
     weights: null,
   }

@@ -1,17 +1,35 @@
+import { LimnError } from '../../protocol/errors.ts'
 import type { Learner, Parameters } from '../learners/learner.ts'
-import { Random } from '../random.ts'
-import type { DataTable } from '../table/read-table.ts'
-import { assignFolds, rowsOfFold } from './folds.ts'
+import { FitTimes } from './fit-times.ts'
+import { HeldAnswers } from './held-answers.ts'
 import { meanLoss } from './loss.ts'
-import { fitPipeline, takeRows } from './pipeline.ts'
+import {
+  fitPipeline,
+  labelsOf,
+  takeRows,
+  type LearningTable,
+  type PipelineOptions,
+} from './pipeline.ts'
+import type { Round } from './rounds.ts'
+import { drawSettings, gridSettings } from './settings.ts'
+
+export const SEARCH_METHODS = ['random', 'grid'] as const
 
 export interface SearchRequest {
   readonly learners: readonly Learner[]
-  readonly folds: number
-  /** Settings drawn at random for the learner that is best with its defaults; 0: none. */
+  /** What every candidate is fitted on and judged by. No row is held by two rounds. */
+  readonly rounds: readonly Round[]
+  readonly method: (typeof SEARCH_METHODS)[number]
+  /** Settings tried for the learner that is best with its defaults, at most; 0: defaults alone. */
   readonly trials: number
+  readonly options: PipelineOptions
   readonly seed: number
-  /** Ends the search after what is being fitted, keeping the best so far. */
+  /**
+   * A round's held rows also tell its fits when to stop. What is predicted for them is then no longer
+   * what a model says of rows it never saw: only where other rows are evaluated in the end.
+   */
+  readonly validate: boolean
+  /** Ends the search, keeping what is whole; the first candidate is finished, so that there is one. */
   readonly signal?: AbortSignal
   readonly progress?: (progress: SearchProgress) => void
 }
@@ -20,158 +38,202 @@ export interface SearchProgress {
   /** Fits done and to do; the latter falls when a setting is given up early. */
   readonly done: number
   readonly total: number
+  /** Being fitted. */
   readonly learner: string
   /** Least mean loss so far, null before the first. */
   readonly best: number | null
+  /** By how long each learner's fits took so far; null while nothing is known of the first. */
+  readonly secondsLeft: number | null
 }
 
 /** A learner with settings, and how it did on rows it was not fitted on. */
 export interface Candidate {
   readonly learner: Learner
   readonly parameters: Parameters
-  /** Mean over the folds that were run. */
+  /** Mean over the rounds that were run. */
   readonly loss: number
+  /** Rounds that were run; fewer than all where it was given up. */
   readonly folds: number
   readonly seconds: number
-  /** `count × outputs`, each row predicted by the model of the fold that does not have it. */
+  /** Rows that were predicted, in ascending order: those held by the rounds that were run. */
+  readonly held: Uint32Array
+  /** `held × outputs`, each row predicted by the model of the round that held it. */
   readonly predictions: Float32Array
   readonly outputs: number
 }
 
-/** Folds after which a setting is given up that is worse than the best by more than the noise. */
-const FOLDS_BEFORE_GIVING_UP = 2
+/** A learner with settings that could not be fitted. */
+export interface FailedCandidate {
+  readonly learner: string
+  readonly parameters: Parameters
+  readonly code: string
+  readonly message: string
+}
+
+export interface SearchResult {
+  /** The best first; behind them those that were given up before their last round. */
+  readonly candidates: readonly Candidate[]
+  readonly failed: readonly FailedCandidate[]
+}
+
+/** Amid a fit, progress is told no more often. */
+const REPORT_EVERY_MS = 250
+/** Rounds after which a setting is given up that is worse than the best by more than the noise. */
+const ROUNDS_BEFORE_GIVING_UP = 2
 
 /**
- * Cross-validates every learner with its defaults, then random settings of the best one, drawn from
- * its parameters' grids (Bergstra & Bengio 2012). Candidates in order of their loss, the best first;
- * behind them those that were given up before their last fold. Every fold's preparation is fitted on
- * that fold's training rows alone.
+ * Tries every learner with its defaults in all rounds, then settings of the best one: random ones,
+ * drawn from its parameters' grids (Bergstra & Bengio, JMLR 13, 2012), or those of the grids
+ * themselves. Preparation, selection of inputs and class weights are fitted anew in every round, on
+ * the rows that it fits on.
+ *
+ * What cannot be fitted is told in `failed`, and the others go on.
+ * @throws LimnError the first one, where no candidate could be fitted
  */
-export async function searchModels(table: DataTable, request: SearchRequest): Promise<Candidate[]> {
+export async function searchModels(
+  table: LearningTable,
+  request: SearchRequest,
+): Promise<SearchResult> {
   const search = new Search(table, request)
-  for (const learner of request.learners) await search.run(learner, {})
+  for (const learner of new Set(request.learners)) await search.run(learner, {})
   const [best] = search.whole()
   if (best !== undefined) {
-    const random = new Random(request.seed)
-    for (let trial = 0; trial < request.trials; trial++) {
-      await search.run(best.learner, drawParameters(best.learner, random))
-    }
+    const { method, trials, seed } = request
+    const settingsOf = method === 'grid' ? gridSettings : drawSettings
+    const settings = settingsOf(best.learner, trials, seed)
+    search.expectTrials(settings.length)
+    for (const parameters of settings) await search.run(best.learner, parameters)
   }
-  return [...search.whole(), ...search.givenUp()]
+  return search.finish()
 }
 
 class Search {
-  private readonly table: DataTable
+  private readonly table: LearningTable
   private readonly request: SearchRequest
-  private readonly foldOf: Uint8Array
   private readonly candidates: Candidate[] = []
-  private readonly tried = new Set<string>()
-  private done = 0
-  private total: number
+  private readonly failed: FailedCandidate[] = []
+  private readonly times: FitTimes
+  private firstError: LimnError | null = null
+  private reportedAt = 0
 
-  constructor(table: DataTable, request: SearchRequest) {
+  constructor(table: LearningTable, request: SearchRequest) {
     this.table = table
     this.request = request
-    const { folds, seed } = request
-    this.foldOf = assignFolds(table.labels, { folds, classes: table.classes, seed })
-    this.total = (request.learners.length + request.trials) * folds
+    const names = [...new Set(request.learners)].map(({ name }) => name)
+    this.times = new FitTimes(names, { rounds: request.rounds.length, trials: request.trials })
   }
 
   whole(): Candidate[] {
-    const whole = this.candidates.filter(({ folds }) => folds === this.request.folds)
+    const whole = this.candidates.filter(({ folds }) => folds === this.request.rounds.length)
     return whole.sort((a, b) => a.loss - b.loss)
   }
 
-  givenUp(): Candidate[] {
-    return this.candidates.filter(({ folds }) => folds < this.request.folds)
+  expectTrials(trials: number): void {
+    this.times.expectTrials(trials)
   }
 
+  finish(): SearchResult {
+    const { candidates, failed, firstError, request } = this
+    const whole = this.whole()
+    if (whole.length === 0 && firstError !== null) throw firstError
+    const givenUp = candidates.filter(({ folds }) => folds < request.rounds.length)
+    return { candidates: [...whole, ...givenUp], failed }
+  }
+
+  /** Adds the candidate, or why there is none; nothing where the search was ended before or amid it. */
   async run(learner: Learner, parameters: Parameters): Promise<void> {
-    const { folds, signal } = this.request
-    const name = `${learner.name} ${JSON.stringify(parameters)}`
-    if (this.tried.has(name) || (signal?.aborted === true && this.candidates.length > 0)) {
-      this.total -= folds
-      return
+    if (this.isEnded()) return
+    this.times.start(learner.name)
+    this.report(learner)
+    try {
+      const candidate = await this.tryOut(learner, parameters)
+      if (candidate !== null) this.candidates.push(candidate)
+    } catch (error) {
+      if (!(error instanceof LimnError)) throw error
+      this.firstError ??= error
+      const { code, message } = error
+      this.failed.push({ learner: learner.name, parameters, code, message })
     }
-    this.tried.add(name)
-    const started = performance.now()
-    const { count } = this.table
-    let predictions = new Float32Array(0)
-    let outputs = 1
-    const losses: number[] = []
-    for (let fold = 0; fold < folds; fold++) {
-      const rows = rowsOfFold(this.foldOf, fold, 'in')
-      const answers = await this.fitFold(learner, parameters, fold, rows)
-      outputs = answers.length / rows.length
-      if (fold === 0) predictions = new Float32Array(count * outputs)
-      rows.forEach((row, i) => {
-        predictions.set(answers.subarray(i * outputs, (i + 1) * outputs), row * outputs)
-      })
-      const labels = Float32Array.from(rows, (row) => this.table.labels[row])
-      losses.push(meanLoss(this.table.task ?? 'regression', answers, labels, outputs))
-      this.done++
-      if (this.isHopeless(losses)) break
-      this.report(learner)
-    }
-    this.total -= folds - losses.length
-    const seconds = (performance.now() - started) / 1000
-    const loss = mean(losses)
-    this.candidates.push({
-      learner,
-      parameters,
-      loss,
-      folds: losses.length,
-      seconds,
-      predictions,
-      outputs,
-    })
+    this.times.end()
     this.report(learner)
   }
 
-  private async fitFold(
-    learner: Learner,
-    parameters: Parameters,
-    fold: number,
-    rows: Uint32Array,
-  ): Promise<Float32Array> {
-    const { seed } = this.request
-    const training = rowsOfFold(this.foldOf, fold, 'out')
-    const pipeline = await fitPipeline(learner, this.table, training, { parameters, seed })
-    const raw = takeRows(this.table, rows)
-    const answers = new Float32Array(raw.count * pipeline.outputs)
-    pipeline.predict(raw.rows, raw.count, answers)
-    pipeline.dispose()
-    return answers
+  /** All rounds, or as many as are needed to give it up; null where the search was ended amid it. */
+  private async tryOut(learner: Learner, parameters: Parameters): Promise<Candidate | null> {
+    const started = performance.now()
+    const answers = new HeldAnswers()
+    const losses: number[] = []
+    for (const round of this.request.rounds) {
+      const fitStarted = performance.now()
+      const { predictions, loss } = await this.fitRound(learner, parameters, round)
+      if (this.isEnded()) return null
+      answers.add(round.held, predictions)
+      losses.push(loss)
+      this.times.fitted((performance.now() - fitStarted) / 1000)
+      if (this.isHopeless(losses)) break
+      this.report(learner)
+    }
+    const seconds = (performance.now() - started) / 1000
+    const [loss, folds] = [mean(losses), losses.length]
+    return { learner, parameters, loss, folds, seconds, ...answers.inOrder() }
   }
 
-  /** Whether the mean loss is above the best one's by more than two standard errors of its folds. */
+  private async fitRound(
+    learner: Learner,
+    parameters: Parameters,
+    { fit, held }: Round,
+  ): Promise<{ predictions: Float32Array; loss: number }> {
+    const { table, request } = this
+    const { seed, options, validate } = request
+    const started = performance.now()
+    const pipeline = await fitPipeline(learner, table, fit, {
+      parameters,
+      seed,
+      options,
+      progress: ({ done, total }) => {
+        this.times.fitting((performance.now() - started) / 1000, done / total)
+        if (performance.now() - this.reportedAt > REPORT_EVERY_MS) this.report(learner)
+      },
+      signal: this.whole().length > 0 ? request.signal : undefined,
+      ...(validate ? { validation: held } : {}),
+    })
+    const raw = takeRows(table, held)
+    const predictions = new Float32Array(raw.count * pipeline.outputs)
+    pipeline.predict(raw.rows, raw.count, predictions)
+    pipeline.dispose()
+    const task = table.task ?? 'regression'
+    const loss = meanLoss(task, predictions, labelsOf(table, held), pipeline.outputs)
+    if (Number.isFinite(loss)) return { predictions, loss }
+    const message = `${learner.name} predicts what is no number for rows that it was not fitted on`
+    throw new LimnError('ERR_MODEL_DIVERGED', message)
+  }
+
+  /** An interrupt counts from when there is something to keep. */
+  private isEnded(): boolean {
+    return this.request.signal?.aborted === true && this.whole().length > 0
+  }
+
+  /** Whether the mean loss is above the best one's by more than two standard errors of its rounds. */
   private isHopeless(losses: readonly number[]): boolean {
     const [best] = this.whole()
-    if (best === undefined || losses.length < FOLDS_BEFORE_GIVING_UP) return false
-    if (losses.length === this.request.folds) return false
+    if (best === undefined || losses.length < ROUNDS_BEFORE_GIVING_UP) return false
+    if (losses.length === this.request.rounds.length) return false
     const centre = mean(losses)
     const spread = mean(losses.map((loss) => (loss - centre) ** 2))
     return centre - best.loss > 2 * Math.sqrt(spread / losses.length)
   }
 
   private report(learner: Learner): void {
-    const best = this.whole()[0]?.loss ?? null
-    this.request.progress?.({ done: this.done, total: this.total, learner: learner.name, best })
+    this.reportedAt = performance.now()
+    const [best] = this.whole()
+    this.request.progress?.({
+      done: this.times.done,
+      total: this.times.total,
+      learner: learner.name,
+      best: best?.loss ?? null,
+      secondsLeft: this.times.secondsLeft(best?.learner.name ?? null),
+    })
   }
-}
-
-/** One value of each grid; from the least to the largest where the parameter is on a scale. */
-function drawParameters({ parameters }: Learner, random: Random): Parameters {
-  const drawn: Record<string, number> = {}
-  for (const [name, { grid, whole, logarithmic }] of Object.entries(parameters)) {
-    const [first, last] = [grid[0], grid[grid.length - 1]]
-    if (grid.length < 2 || !(first < last)) continue
-    if (logarithmic && first > 0) {
-      const value = first * (last / first) ** random.next()
-      drawn[name] = whole ? Math.round(value) : value
-    } else drawn[name] = grid[Math.floor(random.next() * grid.length)]
-  }
-  return drawn
 }
 
 function mean(values: readonly number[]): number {

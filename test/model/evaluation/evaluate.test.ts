@@ -31,6 +31,12 @@ function run(task: EvaluatedTask): { evaluation: Evaluation; outcome: Outcome } 
     classNames: NAMES[task],
     baselines: fitBaselines(training, { lastValue: 'input 0' }),
     baselineRows: rows.rows,
+    live: {
+      name: 'live version 1',
+      description: '',
+      threshold: 0.5,
+      predict: () => outputs,
+    },
     slices: {
       raw: { rows: groups, width: 2, count },
       columns: [column('group', ['x', 'y', 'z']), column('size')],
@@ -108,4 +114,10 @@ test('values have points, bins of equally many rows, and residuals that sum to 1
     expect(low).toBeLessThan(meanActual)
     expect(high).toBeGreaterThan(meanActual)
   }
+})
+
+test('the live version is measured on the same rows', () => {
+  const { evaluation } = run('binary')
+  expect(evaluation.live?.name).toBe('live version 1')
+  expect(evaluation.live?.metrics).toEqual(evaluation.metrics)
 })

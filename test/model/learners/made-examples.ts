@@ -134,7 +134,7 @@ function classOf(signal: number, classes: number): number {
 }
 
 /** Knuth, The Art of Computer Programming 2, 3.4.1. */
-function poisson(mean: number, random: Random): number {
+export function poisson(mean: number, random: Random): number {
   const limit = Math.exp(-Math.min(mean, 50))
   let product = random.next()
   let count = 0

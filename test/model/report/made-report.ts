@@ -1,4 +1,4 @@
-import { fitBaselines } from '../../../src/model/evaluation/baselines.ts'
+import { fitBaselines, type Baseline } from '../../../src/model/evaluation/baselines.ts'
 import { evaluate } from '../../../src/model/evaluation/evaluate.ts'
 import type { EvaluatedTask } from '../../../src/model/evaluation/outcome.ts'
 import type { EvaluationReport } from '../../../src/model/report/evaluation-report.ts'
@@ -25,11 +25,18 @@ export function makeReport(task: EvaluatedTask): EvaluationReport {
   const sliced = Float32Array.from({ length: count * 2 }, (_, i) => {
     return i % 2 === 0 ? rows.rows[(i / 2) * 6] : ((i - 1) / 2) % 2
   })
+  const live: Baseline = {
+    name: 'live version 1',
+    description: 'What serves <i>now</i>.',
+    threshold: 0.5,
+    predict: () => outputs.map((value) => value * 0.9 + 0.01),
+  }
   const evaluation = evaluate({
     outcome: { task, count, outputs, labels, weights: null, classes, threshold: 0.5 },
     classNames: NAMES[task],
     baselines: fitBaselines(takeRows(all, 0, 1_000)),
     baselineRows: rows.rows,
+    live,
     slices: {
       raw: { rows: sliced, width: 2, count },
       columns,
@@ -47,6 +54,11 @@ export function makeReport(task: EvaluatedTask): EvaluationReport {
     evaluation,
     importance: rows.names.map((name, i) => ({ name, value: 1 / (i + 1), deviation: 0.01 })),
     importanceMeasure: 'fall of the score when shuffled',
+    inputs: rows.names.map((name, i) => ({
+      name: `${name} = <u>`,
+      f: i === 0 ? null : 100 / i,
+      information: 0.1 / (i + 1),
+    })),
     facts: [{ title: 'Data', entries: [['Rows', 1_500]] }],
     parameters: { depth: 6 },
     warnings: ['This model was not fitted.'],

@@ -33,12 +33,14 @@ test('a report without baselines, slices, importance or a second class is still 
     warnings: [],
     facts: [],
     importance: [],
+    inputs: [],
     parameters: {},
     evaluation: {
       ...report.evaluation,
       metrics: { ...report.evaluation.metrics, rocAuc: labels, prAuc: labels },
       curves: null,
       baselines: [],
+      live: null,
       slices: [],
     },
   }
@@ -97,8 +99,10 @@ describe.skipIf(reason !== '')(`in a browser${reason}`, () => {
       const text = await page.locator('#evaluation').textContent()
       expect(JSON.parse(text ?? '')).toEqual(report)
       const shown = await page.locator('main').innerText()
-      const { metrics, mainMetric, baselines } = report.evaluation
-      for (const found of [metrics, ...baselines.map((baseline) => baseline.metrics)]) {
+      const { metrics, mainMetric, baselines, live } = report.evaluation
+      const others = [...baselines, ...(live === null ? [] : [live])]
+      expect(others).toHaveLength(baselines.length + 1)
+      for (const found of [metrics, ...others.map((other) => other.metrics)]) {
         expect(shown).toContain(metric(found[mainMetric].value))
         expect(shown).toContain(metric(found[mainMetric].high))
       }

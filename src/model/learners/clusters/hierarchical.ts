@@ -1,13 +1,20 @@
 import { Type } from 'typebox'
+import type { Static } from 'typebox'
 import { Random } from '../../random.ts'
+import {
+  CENTRE_ARRAYS,
+  CENTRE_FACTS,
+  centreLengths,
+  centrePredictor,
+  clustersParameter,
+} from './centre-model.ts'
 import { LINKAGES, buildTree, cutTree } from './agglomeration.ts'
-import { distancesTo } from './centres.ts'
 import { drawRows } from '../draw-rows.ts'
 import { checkRequest, parameter } from '../learner.ts'
 import type { FitRequest, Learner, Predictor } from '../learner.ts'
 import { Pace } from '../pace.ts'
 import { takeRows } from '../row-values.ts'
-import { PARAMETERS, loadModel, saveModel, size } from '../saved-model.ts'
+import { loadModel, saveModel, size } from '../saved-model.ts'
 import type { KeptModel, ModelFormat } from '../saved-model.ts'
 import { silhouette } from './silhouette.ts'
 
@@ -15,23 +22,17 @@ import { silhouette } from './silhouette.ts'
 const HEIGHTS_SHOWN = 20
 
 const FACTS = Type.Object({
-  width: size(1),
-  clusters: size(1),
-  rows: size(1),
+  ...CENTRE_FACTS,
   rowsUsed: size(1),
   linkage: Type.Union([Type.Literal('ward'), Type.Literal('average'), Type.Literal('complete')]),
-  sizes: Type.Array(size()),
   whole: Type.Boolean(),
-  silhouette: Type.Union([Type.Number(), Type.Null()]),
   lastHeights: Type.Array(Type.Number()),
-  parameters: PARAMETERS,
 })
-const ARRAYS = { centres: 'f32' } as const
-const FORMAT: ModelFormat<typeof FACTS, typeof ARRAYS> = {
+const FORMAT: ModelFormat<typeof FACTS, typeof CENTRE_ARRAYS> = {
   learner: 'hierarchical',
   facts: FACTS,
-  arrays: ARRAYS,
-  lengths: ({ width, clusters }) => ({ centres: width * clusters }),
+  arrays: CENTRE_ARRAYS,
+  lengths: centreLengths,
 }
 
 /**
@@ -47,12 +48,7 @@ export const hierarchical: Learner = {
   tasks: ['clusters'],
   form: 'dense',
   parameters: {
-    clusters: parameter('Number of clusters at which the tree is cut', 5, {
-      min: 1,
-      max: 1_000,
-      whole: true,
-      grid: [2, 3, 4, 5, 6, 8, 10, 12],
-    }),
+    clusters: clustersParameter('Number of clusters at which the tree is cut'),
     linkage: parameter('Distance of clusters: 0 Ward, 1 average, 2 complete', 0, {
       min: 0,
       max: LINKAGES.length - 1,
@@ -120,17 +116,11 @@ function meansOf(
   return { centres, sizes }
 }
 
-function open(model: KeptModel<typeof FACTS, typeof ARRAYS>): Predictor {
-  const { width, clusters, ...found } = model.facts
-  return {
-    learner: hierarchical.name,
-    task: 'clusters',
-    width,
-    outputs: clusters,
-    predict: distancesTo({ width, clusters, values: model.arrays.centres }),
+function open(model: KeptModel<typeof FACTS, typeof CENTRE_ARRAYS>): Predictor {
+  const { width, ...found }: Static<typeof FACTS> = model.facts
+  const shape = { width, clusters: found.clusters, centres: model.arrays.centres }
+  return centrePredictor(hierarchical.name, shape, {
     save: () => saveModel(FORMAT, model),
-    describe: () => ({ clusters, ...found, newRows: 'nearest centre' }),
-    importance: () => null,
-    dispose: () => undefined,
-  }
+    describe: () => ({ ...found, newRows: 'nearest centre' }),
+  })
 }

@@ -1,35 +1,36 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Random } from '../../random.ts'
-import { distancesTo, nearestCentre } from './centres.ts'
+import {
+  CENTRE_ARRAYS,
+  CENTRE_FACTS,
+  centreLengths,
+  centrePredictor,
+  clustersParameter,
+} from './centre-model.ts'
+import { nearestCentre } from './centres.ts'
 import { checkRequest, parameter } from '../learner.ts'
 import type { Examples, FitRequest, Learner, Predictor } from '../learner.ts'
 import { improve, seedCentres } from './lloyd.ts'
 import type { Points } from './lloyd.ts'
 import { Pace } from '../pace.ts'
 import { readRow } from '../row-values.ts'
-import { PARAMETERS, loadModel, saveModel, size } from '../saved-model.ts'
+import { loadModel, saveModel, size } from '../saved-model.ts'
 import type { KeptModel, ModelFormat } from '../saved-model.ts'
 import { silhouette } from './silhouette.ts'
 
 const FACTS = Type.Object({
-  width: size(1),
-  clusters: size(1),
-  rows: size(1),
-  sizes: Type.Array(size()),
+  ...CENTRE_FACTS,
   inertia: Type.Number(),
   explained: Type.Number(),
-  silhouette: Type.Union([Type.Number(), Type.Null()]),
   rounds: size(),
   converged: Type.Boolean(),
-  parameters: PARAMETERS,
 })
-const ARRAYS = { centres: 'f32' } as const
-const FORMAT: ModelFormat<typeof FACTS, typeof ARRAYS> = {
+const FORMAT: ModelFormat<typeof FACTS, typeof CENTRE_ARRAYS> = {
   learner: 'kmeans',
   facts: FACTS,
-  arrays: ARRAYS,
-  lengths: ({ width, clusters }) => ({ centres: width * clusters }),
+  arrays: CENTRE_ARRAYS,
+  lengths: centreLengths,
 }
 
 /**
@@ -43,12 +44,7 @@ export const kmeans: Learner = {
   tasks: ['clusters'],
   form: 'dense',
   parameters: {
-    clusters: parameter('Number of clusters', 5, {
-      min: 1,
-      max: 1_000,
-      whole: true,
-      grid: [2, 3, 4, 5, 6, 8, 10, 12],
-    }),
+    clusters: clustersParameter('Number of clusters'),
     restarts: parameter('Starts from other centres, of which the best is kept', 8, {
       min: 1,
       max: 100,
@@ -167,17 +163,11 @@ function assign({ width, count, values, weights }: Points, centres: Float32Array
   return { clusterOf, sizes, inertia }
 }
 
-function open(model: KeptModel<typeof FACTS, typeof ARRAYS>): Predictor {
-  const { width, clusters, ...found }: Static<typeof FACTS> = model.facts
-  return {
-    learner: kmeans.name,
-    task: 'clusters',
-    width,
-    outputs: clusters,
-    predict: distancesTo({ width, clusters, values: model.arrays.centres }),
+function open(model: KeptModel<typeof FACTS, typeof CENTRE_ARRAYS>): Predictor {
+  const { width, ...found }: Static<typeof FACTS> = model.facts
+  const shape = { width, clusters: found.clusters, centres: model.arrays.centres }
+  return centrePredictor(kmeans.name, shape, {
     save: () => saveModel(FORMAT, model),
-    describe: () => ({ clusters, ...found }),
-    importance: () => null,
-    dispose: () => undefined,
-  }
+    describe: () => found,
+  })
 }

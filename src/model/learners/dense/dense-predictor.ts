@@ -1,25 +1,32 @@
-import { NetworkScorer, sigmoid, type Network } from '../../network.ts'
+import type { Backend } from '../../backend.ts'
+import { NetworkScorer, type Network } from '../../network.ts'
+import { takeInputs } from '../clipped-inputs.ts'
 import type { Parameters, Predictor, SavedPredictor, Task } from '../learner.ts'
+import { answer, type OutputShape } from '../network-output.ts'
+import { BATCH_ROWS_MAX, BatchScorer } from './batch-scorer.ts'
 
 /** What a dense predictor is beside its weights; its saved description. */
-export interface DenseFacts {
-  readonly task: Task
+export interface DenseFacts extends OutputShape {
   readonly names: readonly string[]
   /** Inputs, hidden layers, outputs. */
   readonly sizes: readonly number[]
-  /** Of the labels: a regression's output is `mean + deviation × network`. */
-  readonly labels: { readonly mean: number; readonly deviation: number }
   readonly parameters: Parameters
   readonly epochs: number
   /** Of the best epoch, on the rows that fitting was stopped by. */
   readonly loss: number
 }
 
-/** Inputs are standardised; beyond this many deviations they carry no more weight. */
-export const INPUT_MAX = 20
-const LOG_COUNT_MAX = 30
+/** From so many rows on TensorFlow.js is faster than plain JavaScript (measured in benchmarks/scoring.bench.ts). */
+export const BATCH_ROWS_MIN = 16
 
-/** A network with the output its task needs; in plain JavaScript, on buffers made once. */
+/** Largest difference of a probability between the JavaScript and the TensorFlow.js path. */
+export const SCORE_TOLERANCE = 1e-5
+
+/**
+ * A network with the output its task needs, on buffers made once. Few rows run in plain JavaScript, many
+ * of a network with hidden layers as TensorFlow.js operations; the two agree within
+ * {@link SCORE_TOLERANCE}.
+ */
 export class DensePredictor implements Predictor {
   readonly learner: string
   readonly task: Task
@@ -28,9 +35,16 @@ export class DensePredictor implements Predictor {
   private readonly network: Network
   private readonly facts: DenseFacts
   private readonly scorer: NetworkScorer
+  private readonly batches: BatchScorer | null
   private readonly inputs: Float32Array
+  private readonly batchInputs: Float32Array
 
-  constructor(learner: string, network: Network, facts: DenseFacts) {
+  /** @param backend null: everything runs in plain JavaScript */
+  constructor(
+    learner: string,
+    network: Network,
+    { facts, backend }: { readonly facts: DenseFacts; readonly backend: Backend | null },
+  ) {
     this.learner = learner
     this.network = network
     this.facts = facts
@@ -39,12 +53,34 @@ export class DensePredictor implements Predictor {
     this.outputs = network.sizes[network.sizes.length - 1]
     this.scorer = new NetworkScorer(network)
     this.inputs = new Float32Array(this.width)
+    const hidden = network.sizes.length > 2
+    this.batches = hidden && backend !== null ? new BatchScorer(backend, network) : null
+    this.batchInputs = new Float32Array(this.batches === null ? 0 : BATCH_ROWS_MAX * this.width)
   }
 
   predict(rows: Float32Array, count: number, out: Float32Array): void {
+    if (this.batches !== null && count >= BATCH_ROWS_MIN) {
+      return this.predictBatches(this.batches, { rows, count, out })
+    }
     for (let row = 0; row < count; row++) {
       takeInputs(rows, row * this.width, this.inputs)
       answer(this.facts, this.scorer.outputs(this.inputs, 0), out, row * this.outputs)
+    }
+  }
+
+  private predictBatches(
+    batches: BatchScorer,
+    { rows, count, out }: { rows: Float32Array; count: number; out: Float32Array },
+  ): void {
+    const { facts, width, outputs, batchInputs } = this
+    for (let start = 0; start < count; start += BATCH_ROWS_MAX) {
+      const size = Math.min(BATCH_ROWS_MAX, count - start)
+      takeInputs(rows, start * width, batchInputs.subarray(0, size * width))
+      const raw = batches.outputs(batchInputs, size)
+      for (let row = 0; row < size; row++) {
+        const own = outputs === 1 ? [raw[row]] : raw.subarray(row * outputs, (row + 1) * outputs)
+        answer(facts, own, out, (start + row) * outputs)
+      }
     }
   }
 
@@ -90,35 +126,6 @@ export class DensePredictor implements Predictor {
   }
 
   dispose(): void {
-    // Holds nothing that the collector does not free.
+    this.batches?.dispose()
   }
-}
-
-/** Copies a row's inputs; what is not finite counts as 0, the mean, and extremes are clipped. */
-export function takeInputs(rows: Float32Array, offset: number, inputs: Float32Array): void {
-  for (let i = 0; i < inputs.length; i++) {
-    const x = rows[offset + i]
-    inputs[i] = x - x !== 0 ? 0 : x > INPUT_MAX ? INPUT_MAX : x < -INPUT_MAX ? -INPUT_MAX : x
-  }
-}
-
-/** Turns the network's outputs into what the task asks for. */
-export function answer(
-  { task, labels }: Pick<DenseFacts, 'task' | 'labels'>,
-  raw: ArrayLike<number>,
-  out: Float32Array,
-  at: number,
-): void {
-  if (task === 'binary') out[at] = sigmoid(raw[0])
-  else if (task === 'regression') out[at] = labels.mean + labels.deviation * raw[0]
-  else if (task === 'count') out[at] = Math.exp(Math.min(LOG_COUNT_MAX, raw[0]))
-  else softmax(raw, out, at)
-}
-
-function softmax(raw: ArrayLike<number>, out: Float32Array, at: number): void {
-  let most = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < raw.length; i++) most = Math.max(most, raw[i])
-  let sum = 0
-  for (let i = 0; i < raw.length; i++) sum += Math.exp(raw[i] - most)
-  for (let i = 0; i < raw.length; i++) out[at + i] = Math.exp(raw[i] - most) / sum
 }

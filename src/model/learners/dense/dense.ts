@@ -1,4 +1,5 @@
 import { LimnError } from '../../../protocol/errors.ts'
+import { loadBackend } from '../../backend.ts'
 import { networkParameters, type Network } from '../../network.ts'
 import { DensePredictor, type DenseFacts } from './dense-predictor.ts'
 import { fitDense } from './dense-fit.ts'
@@ -81,7 +82,11 @@ function denseLearner(shape: Pick<Learner, 'name' | 'title' | 'tasks' | 'paramet
   return learner
 }
 
-function loadDense(name: string, tasks: readonly Task[], saved: SavedPredictor): DensePredictor {
+async function loadDense(
+  name: string,
+  tasks: readonly Task[],
+  saved: SavedPredictor,
+): Promise<DensePredictor> {
   const facts = saved.description as unknown as DenseFacts
   const { sizes, task } = facts
   const whole = Array.isArray(sizes) && sizes.length >= 2 && sizes.every(Number.isInteger)
@@ -90,7 +95,8 @@ function loadDense(name: string, tasks: readonly Task[], saved: SavedPredictor):
   if (saved.bytes.length !== bytes) {
     throw corrupt(name, `${saved.bytes.length} bytes of weights where ${bytes} were saved`)
   }
-  return new DensePredictor(name, networkOf(sizes, saved.bytes), facts)
+  const backend = sizes.length > 2 ? await loadBackend() : null
+  return new DensePredictor(name, networkOf(sizes, saved.bytes), { facts, backend })
 }
 
 function networkOf(sizes: readonly number[], bytes: Uint8Array): Network {

@@ -1,19 +1,23 @@
-import { ForestPredictor, loadForest } from './forest-predictor.ts'
-import { finishTrees } from './forest.ts'
-import { GrowingTrees } from './growing-trees.ts'
 import {
   checkRequest,
-  parameter,
   type FitRequest,
   type Learner,
   type Parameters,
   type Predictor,
 } from '../learner.ts'
+import { boost, type Boosted } from './boost.ts'
+import { loadForest } from './forest-predictor.ts'
+import { GrowingTrees } from './growing-trees.ts'
 import type { Link } from './link.ts'
-import { runRounds } from './rounds.ts'
 import { ClassStatistic } from './tree-classes.ts'
 import { Checker, classShares, prepareTreeData, usefulInputs, type TreeData } from './tree-data.ts'
 import { TreeGrower, type Leaf } from './tree-grower.ts'
+import {
+  boostingParameters,
+  depthParameter,
+  penaltyParameter,
+  rowWeightParameter,
+} from './tree-parameters.ts'
 
 /** Shares of classes in a leaf are kept this far from 0, so that their logarithms are finite. */
 const SHARE_MIN = 1e-6
@@ -31,33 +35,13 @@ export const adaboost: Learner = {
   tasks: ['binary', 'multiclass'],
   form: 'raw',
   parameters: {
-    rounds: parameter('Trees at most', 300, { min: 1, max: 5_000, whole: true }),
-    patience: parameter('Trees without a lower validation loss after which fitting ends', 30, {
-      min: 1,
-      max: 5_000,
-      whole: true,
+    ...boostingParameters({
+      rounds: { description: 'Trees at most', value: 300 },
+      learningRate: { value: 0.1, grid: [0.05, 0.1, 0.2, 0.5, 1] },
     }),
-    learningRate: parameter('Share of each step that is taken', 0.1, {
-      min: 0.001,
-      max: 1,
-      grid: [0.05, 0.1, 0.2, 0.5, 1],
-      logarithmic: true,
-    }),
-    depth: parameter('Splits between root and leaf at most; 1: stumps', 3, {
-      min: 1,
-      max: 10,
-      whole: true,
-      grid: [1, 2, 3, 4],
-    }),
-    weightMin: parameter('Least weight in a leaf: rows where each weighs 1', 5, {
-      min: 0.001,
-      max: 1e9,
-      grid: [1, 5, 25],
-      logarithmic: true,
-    }),
-    penalty: parameter('Pulls leaves toward equal shares, as so much weight', 1, {
-      min: 0,
-      max: 1e9,
+    depth: depthParameter(3, { max: 10, grid: [1, 2, 3, 4], note: '; 1: stumps' }),
+    weightMin: rowWeightParameter(5, [1, 5, 25]),
+    penalty: penaltyParameter('Pulls leaves toward equal shares, as so much weight', {
       grid: [0, 1, 10],
     }),
   },
@@ -65,35 +49,14 @@ export const adaboost: Learner = {
   async fit(request: FitRequest): Promise<Predictor> {
     const parameters = checkRequest(adaboost, request)
     const data = prepareTreeData(request, { keep: true })
-    const boosting = new ClassBoosting(data, parameters)
-    const { link, base } = boosting
-    const best = await runRounds(
-      {
-        learner: adaboost.name,
-        total: parameters.rounds,
-        patience: parameters.patience,
-        add: () => boosting.add(),
-        loss: () => boosting.checker?.loss(link) ?? null,
-      },
-      request,
-    )
-    boosting.trees.truncate(best.rounds)
-    return new ForestPredictor({
-      learner: adaboost.name,
-      task: data.examples.task,
-      forest: finishTrees(boosting.trees, data.table.cuts, base.length),
-      link,
-      base,
-      mean: false,
-      parameters,
-      loss: best.loss,
-    })
+    const boosted = new ClassBoosting(data, parameters)
+    return boost(adaboost.name, boosted, { request, data, parameters })
   },
 
   load: async (saved) => loadForest(adaboost.name, saved),
 }
 
-class ClassBoosting {
+class ClassBoosting implements Boosted {
   readonly trees: GrowingTrees
   readonly checker: Checker | null
   readonly link: Link

@@ -1,6 +1,3 @@
-import { ForestPredictor, loadForest } from './forest-predictor.ts'
-import { finishTrees } from './forest.ts'
-import { GrowingTrees } from './growing-trees.ts'
 import {
   checkRequest,
   parameter,
@@ -9,10 +6,20 @@ import {
   type Parameters,
   type Predictor,
 } from '../learner.ts'
+import { boost, type Boosted } from './boost.ts'
 import { objectiveOf, type Objective } from './boosting-objective.ts'
-import { runRounds } from './rounds.ts'
+import { loadForest } from './forest-predictor.ts'
+import { GrowingTrees } from './growing-trees.ts'
+import type { Link } from './link.ts'
 import { Checker, prepareTreeData, usefulInputs, type TreeData } from './tree-data.ts'
 import { TreeGrower, type Leaf } from './tree-grower.ts'
+import {
+  boostingParameters,
+  depthParameter,
+  leafWeightParameter,
+  penaltyParameter,
+  shareParameter,
+} from './tree-parameters.ts'
 import { ValueStatistic } from './tree-values.ts'
 
 /** A leaf moves a score by at most this much before the learning rate. */
@@ -32,56 +39,29 @@ export const boostedTrees: Learner = {
   tasks: ['binary', 'multiclass', 'regression', 'count'],
   form: 'raw',
   parameters: {
-    rounds: parameter('Rounds at most: a tree each, or one for each class', 500, {
-      min: 1,
-      max: 5_000,
-      whole: true,
-      grid: [500],
+    ...boostingParameters({
+      rounds: { description: 'Rounds at most: a tree each, or one for each class', value: 500 },
+      learningRate: { value: 0.05, grid: [0.02, 0.05, 0.1] },
     }),
-    patience: parameter('Rounds without a lower validation loss after which fitting ends', 30, {
-      min: 1,
-      max: 5_000,
-      whole: true,
-    }),
-    learningRate: parameter('Share of each step that is taken', 0.05, {
-      min: 0.001,
-      max: 1,
-      grid: [0.02, 0.05, 0.1],
-      logarithmic: true,
-    }),
-    depth: parameter('Splits between root and leaf at most', 6, {
-      min: 1,
-      max: 30,
-      whole: true,
-      grid: [3, 4, 6, 8],
-    }),
+    depth: depthParameter(6, { max: 30, grid: [3, 4, 6, 8] }),
     leaves: parameter('Leaves of a tree at most', 31, {
       min: 2,
       max: 1_024,
       whole: true,
       grid: [15, 31, 63],
     }),
-    weightMin: parameter('Least sum of curvatures in a leaf', 3, {
-      min: 0.001,
-      max: 1e9,
-      grid: [1, 3, 10, 30],
-      logarithmic: true,
-    }),
-    penalty: parameter('Pulls leaves toward 0 (L2)', 1, {
-      min: 0,
-      max: 1e9,
+    weightMin: leafWeightParameter('Least sum of curvatures in a leaf', 3, [1, 3, 10, 30]),
+    penalty: penaltyParameter('Pulls leaves toward 0 (L2)', {
       grid: [0.1, 1, 10],
       logarithmic: true,
     }),
     gainMin: parameter('Least gain of a split', 0, { min: 0, max: 1e9, grid: [0, 0.1, 1] }),
-    rowShare: parameter('Share of the rows that each round draws', 0.8, {
+    rowShare: shareParameter('Share of the rows that each round draws', 0.8, {
       min: 0.05,
-      max: 1,
       grid: [0.5, 0.8, 1],
     }),
-    inputShare: parameter('Share of the inputs that each tree draws', 0.8, {
+    inputShare: shareParameter('Share of the inputs that each tree draws', 0.8, {
       min: 0.01,
-      max: 1,
       grid: [0.3, 0.6, 0.8, 1],
     }),
   },
@@ -89,35 +69,14 @@ export const boostedTrees: Learner = {
   async fit(request: FitRequest): Promise<Predictor> {
     const parameters = checkRequest(boostedTrees, request)
     const data = prepareTreeData(request, { keep: true })
-    const boosting = new Boosting(data, parameters)
-    const { link, base } = boosting.objective
-    const best = await runRounds(
-      {
-        learner: boostedTrees.name,
-        total: parameters.rounds,
-        patience: parameters.patience,
-        add: () => boosting.add(),
-        loss: () => boosting.checker?.loss(link) ?? null,
-      },
-      request,
-    )
-    boosting.trees.truncate(best.rounds * base.length)
-    return new ForestPredictor({
-      learner: boostedTrees.name,
-      task: data.examples.task,
-      forest: finishTrees(boosting.trees, data.table.cuts, base.length),
-      link,
-      base,
-      mean: false,
-      parameters,
-      loss: best.loss,
-    })
+    const boosted = new Boosting(data, parameters)
+    return boost(boostedTrees.name, boosted, { request, data, parameters })
   },
 
   load: async (saved) => loadForest(boostedTrees.name, saved),
 }
 
-class Boosting {
+class Boosting implements Boosted {
   readonly trees = new GrowingTrees(1)
   readonly objective: Objective
   readonly checker: Checker | null
@@ -154,6 +113,14 @@ class Boosting {
       (_, i) => base[i % base.length],
     )
     this.drawn = new Uint8Array(count)
+  }
+
+  get link(): Link {
+    return this.objective.link
+  }
+
+  get base(): readonly number[] {
+    return this.objective.base
   }
 
   /** A round: a tree for each score. */

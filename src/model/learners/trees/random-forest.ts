@@ -14,6 +14,7 @@ import { runRounds } from './rounds.ts'
 import { createTarget, type TreeTarget } from './tree-target.ts'
 import { Checker, prepareTreeData, usefulInputs, type TreeData } from './tree-data.ts'
 import { TreeGrower } from './tree-grower.ts'
+import { depthParameter, rowWeightParameter, shareParameter } from './tree-parameters.ts'
 
 /**
  * Random forest (Breiman 2001): deep trees on bootstrap samples, each split looking at a few inputs
@@ -26,30 +27,15 @@ export const randomForest: Learner = {
   form: 'raw',
   parameters: {
     trees: parameter('Trees', 200, { min: 1, max: 2_000, whole: true }),
-    depth: parameter('Splits between root and leaf at most', 16, {
-      min: 1,
-      max: 64,
-      whole: true,
-      grid: [8, 12, 16, 24],
-    }),
-    weightMin: parameter('Least weight in a leaf: rows where each weighs 1', 5, {
-      min: 0.001,
-      max: 1e9,
-      grid: [1, 2, 5, 10, 25],
-      logarithmic: true,
-    }),
-    inputShare: parameter(
+    depth: depthParameter(16, { max: 64, grid: [8, 12, 16, 24] }),
+    weightMin: rowWeightParameter(5, [1, 2, 5, 10, 25]),
+    inputShare: shareParameter(
       'Share of the inputs that a split looks at; 0: 2 √inputs for classes, a third for values',
       0,
-      {
-        min: 0,
-        max: 1,
-        grid: [0.1, 0.2, 0.35, 0.6, 1],
-      },
+      { min: 0, grid: [0.1, 0.2, 0.35, 0.6, 1] },
     ),
-    rowShare: parameter('Rows drawn for a tree, with repetition, as a share of all', 1, {
+    rowShare: shareParameter('Rows drawn for a tree, with repetition, as a share of all', 1, {
       min: 0.01,
-      max: 1,
       grid: [0.3, 0.6, 1],
     }),
   },

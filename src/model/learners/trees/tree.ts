@@ -1,16 +1,16 @@
 import { ForestPredictor, loadForest } from './forest-predictor.ts'
 import { finishTrees } from './forest.ts'
 import { GrowingTrees } from './growing-trees.ts'
-import {
-  checkRequest,
-  parameter,
-  type FitRequest,
-  type Learner,
-  type Predictor,
-} from '../learner.ts'
+import { checkRequest, type FitRequest, type Learner, type Predictor } from '../learner.ts'
 import { pruneTree } from './prune-tree.ts'
 import { Checker, prepareTreeData, usefulInputs } from './tree-data.ts'
 import { TreeGrower } from './tree-grower.ts'
+import {
+  depthParameter,
+  penaltyParameter,
+  rowWeightParameter,
+  shareParameter,
+} from './tree-parameters.ts'
 import { createTarget } from './tree-target.ts'
 
 /**
@@ -23,26 +23,14 @@ export const decisionTree: Learner = {
   tasks: ['binary', 'multiclass', 'regression', 'count'],
   form: 'raw',
   parameters: {
-    depth: parameter('Splits between root and leaf at most', 10, {
-      min: 1,
-      max: 64,
-      whole: true,
-      grid: [3, 5, 7, 10, 15],
-    }),
-    weightMin: parameter('Least weight in a leaf: rows where each weighs 1', 25, {
-      min: 0.001,
-      max: 1e9,
-      grid: [1, 5, 10, 25, 100],
-      logarithmic: true,
-    }),
-    complexity: parameter('Least gain of a split, as a share of the impurity of all rows', 0.001, {
-      min: 0,
-      max: 1,
-      grid: [0, 0.0003, 0.001, 0.003, 0.01],
-    }),
-    penalty: parameter('Pulls leaves toward the mean of all rows, as so much weight of it', 1, {
-      min: 0,
-      max: 1e9,
+    depth: depthParameter(10, { max: 64, grid: [3, 5, 7, 10, 15] }),
+    weightMin: rowWeightParameter(25, [1, 5, 10, 25, 100]),
+    complexity: shareParameter(
+      'Least gain of a split, as a share of the impurity of all rows',
+      0.001,
+      { min: 0, grid: [0, 0.0003, 0.001, 0.003, 0.01] },
+    ),
+    penalty: penaltyParameter('Pulls leaves toward the mean of all rows, as so much weight of it', {
       grid: [0, 1, 5],
     }),
   },

@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A file system of so many MiB in memory; null where this user may not mount one. */
+export function smallDisk(mebibytes: number): { path: string; remove: () => void } | null {
+  const path = mkdtempSync(join(tmpdir(), 'limn-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', path], {
+      stdio: 'ignore',
+    })
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    rmSync(path, { recursive: true, force: true })
+    return null
+  }
+  const remove = (): void => {
+    execFileSync('umount', ['-l', path])
+    rmSync(path, { recursive: true, force: true })
+  }
+  return { path, remove }
+}
