@@ -6,7 +6,7 @@ import { lossName } from '../model/training/loss.ts'
 import { REPORT_FILE } from '../model/training/save-fitted.ts'
 import { SEARCH_METHODS } from '../model/training/search.ts'
 import { trainOnTable, type TrainingResult } from '../model/training/train-on-table.ts'
-import { bestOfEach } from '../model/training/training-report.ts'
+import { bestOfEach, leftOut } from '../model/training/training-report.ts'
 import type { ModelManifest } from '../model/version/manifest.ts'
 import { SELECTIONS } from '../model/definition.ts'
 import { LimnError } from '../protocol/errors.ts'
@@ -146,7 +146,7 @@ function report(
   }
   for (const one of failed) print(`  ${one.learner.padEnd(16)} not fitted: ${one.message}`)
   print(rowsText(manifest))
-  for (const { name, reason } of schema.ignored) print(`left out: ${name} (${reason})`)
+  for (const [reason, names] of leftOut(schema)) print(`${reason}: ${names}`)
   print(numbersText(evaluation.metrics))
   print(`report: ${path}`)
   print(options.candidate === true ? `not live; limn models promote ${model} ${version}` : 'live')

@@ -21,6 +21,8 @@ export interface Dataset {
   /** Per row: position of that event, or of the profile's last one before the midnight. */
   readonly shards: Uint16Array
   readonly sequences: Float64Array
+  /** Per row: a number for the profile, or the one that it was joined to. */
+  readonly persons: Float64Array
   /** Per shard, the sequence after the last record read. */
   readonly positions: readonly { readonly shard: number; readonly next: number }[]
   readonly records: number
@@ -70,6 +72,7 @@ export async function buildDataset(
     times: Float64Array.from(order, (i) => moments[i].time),
     shards: Uint16Array.from(order, (i) => moments[i].shard),
     sequences: Float64Array.from(order, (i) => moments[i].sequence),
+    persons: Float64Array.from(order, (i) => replayed.outcomes.rootOf(moments[i].person)),
     positions,
     records,
     from,

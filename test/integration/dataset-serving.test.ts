@@ -36,7 +36,9 @@ const AT_ONCE = 500
 const DAY_MS = 86_400_000
 const SEED = Number(process.env.LIMN_TEST_SEED ?? Math.floor(Math.random() * 1e9))
 
-const { definition } = loadProfileConfig('config/profile.yaml')
+const shipped = loadProfileConfig('config/profile.yaml').definition
+const recent = { part: 'behaviour', op: 'recent', on: '*', k: 6, value: 'price' } as const
+const definition = { ...shipped, traits: { ...shipped.traits, recent_events: recent } }
 const plan = planModel({
   target: { event: 'Order Completed', within: '1ms' },
   sampling: { perProfileMax: 65_535, rowsMax: 1_000_000 },

@@ -26,10 +26,10 @@ function described(dataset: Dataset): { hour: number; label: number; features: n
   }))
 }
 
-function split({ table, times }: Dataset, horizonMs: number) {
+function split({ table, times, persons: groups }: Dataset, horizonMs: number) {
   const { labels, classes } = table
   const by = { kind: 'time', holdout: 0.25, horizonMs, folds: 0 } as const
-  return splitRows({ labels, classes, times }, by, 1)
+  return splitRows({ labels, classes, times, groups }, by, 1)
 }
 
 function labelsOf(dataset: Dataset): number[] {

@@ -131,7 +131,8 @@ export class Outcomes {
     return this.sequencesHigh.at(outcome) * HIGH + this.sequencesLow.at(outcome)
   }
 
-  private rootOf(person: number): number {
+  /** The person, or the one at the end of the joins that it took part in. */
+  rootOf(person: number): number {
     let root = person
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const next = this.successors.get(root)

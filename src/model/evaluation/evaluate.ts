@@ -109,7 +109,8 @@ function allSlices(
   outcome: Outcome,
   { raw, columns, by }: NonNullable<EvaluationRequest['slices']>,
 ): Slice[] {
-  return columns.flatMap((column, at) => {
-    return by.includes(column.name) ? slicesBy(outcome, raw, { ...column, at }) : []
+  return by.flatMap((name) => {
+    const at = columns.findIndex((column) => column.name === name)
+    return at < 0 ? [] : slicesBy(outcome, raw, { ...columns[at], at })
   })
 }

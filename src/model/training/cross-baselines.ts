@@ -17,7 +17,7 @@ export function crossBaselines(
   const found = new Map<string, { baseline: Baseline; answers: HeldAnswers }>()
   for (const { fit, held } of rounds) {
     const raw = takeRows(table, held)
-    for (const baseline of fitBaselines(examplesOf(table, fit), options)) {
+    for (const baseline of fitBaselines(rawExamples(table, fit), options)) {
       const { answers } = found.get(baseline.name) ?? { answers: new HeldAnswers() }
       answers.add(held, baseline.predict(raw.rows, raw.count))
       found.set(baseline.name, { baseline, answers })
@@ -30,7 +30,8 @@ export function crossBaselines(
   })
 }
 
-function examplesOf(table: LearningTable, rows: Uint32Array): Examples {
+/** Some rows as a learner of the `raw` form sees them, categories as their codes. */
+export function rawExamples(table: LearningTable, rows: Uint32Array): Examples {
   const taken = takeRows(table, rows)
   return {
     task: table.task ?? 'regression',

@@ -2,8 +2,9 @@ import { fitBaselines, type Baseline } from '../evaluation/baselines.ts'
 import { evaluate, type Evaluation } from '../evaluation/evaluate.ts'
 import type { DataTable } from '../table/read-table.ts'
 import { adaptRows } from '../version/adapt-rows.ts'
+import type { ModelManifest, SplitFacts } from '../version/manifest.ts'
 import { predictMean, type ModelVersion } from '../version/model-version.ts'
-import { crossBaselines } from './cross-baselines.ts'
+import { crossBaselines, rawExamples } from './cross-baselines.ts'
 import type { FittedModel } from './fit-model.ts'
 import {
   columnImportance,
@@ -12,7 +13,7 @@ import {
   type InputScore,
 } from './input-scores.ts'
 import { outcomeOf } from './outcome-of.ts'
-import { takeLabelled, takeRows } from './pipeline.ts'
+import { takeRows } from './pipeline.ts'
 import { sliceRows } from './slice-rows.ts'
 
 /** An evaluation with what the model looks at: what is kept as `evaluation.json`. */
@@ -24,6 +25,8 @@ export interface ModelEvaluation extends Evaluation {
 export interface EvaluateModelRequest {
   /** The version that is live now, to compare with; null: none. */
   readonly live: ModelVersion | null
+  /** A column that holds the label's last known value: a baseline of values; null: none. */
+  readonly lastValue: string | null
   readonly seed: number
   readonly signal?: AbortSignal
 }
@@ -48,9 +51,9 @@ export async function evaluateFitted(
   const evaluation = evaluate({
     outcome,
     classNames: classNamesOf(table),
-    baselines: baselinesOf(table, fitted),
-    baselineRows: takeRows(table, evaluated).rows,
-    live: live === null ? null : liveBaseline(whole, evaluated, live),
+    baselines: baselinesOf(whole, fitted, request.lastValue),
+    baselineRows: takeRows(whole, evaluated).rows,
+    live: live === null ? null : liveBaseline(whole, fitted, live),
     slices: sliceRows(whole, evaluated),
     seed,
   })
@@ -77,24 +80,18 @@ function classNamesOf({ schema }: DataTable): readonly string[] {
 }
 
 /** Of the same rows: cross-validated as the model is, or fitted on the rows before the holdout. */
-function baselinesOf(table: DataTable, { split }: FittedModel): Baseline[] {
-  if (split.holdout === null) return crossBaselines(table, split.rounds)
-  const { rows, count, width, labels } = takeLabelled(table, split.known)
-  return fitBaselines({
-    task: table.task ?? 'regression',
-    names: table.columns.map(({ name }) => name),
-    width,
-    steps: 1,
-    count,
-    rows,
-    labels,
-    classes: table.classes,
-    weights: null,
-  })
+function baselinesOf(table: DataTable, { split }: FittedModel, last: string | null): Baseline[] {
+  const options = last === null ? {} : { lastValue: last }
+  if (split.holdout === null) return crossBaselines(table, split.rounds, options)
+  return fitBaselines(rawExamples(table, split.known), options)
 }
 
 /** Null where the live version predicts something else, or reads columns that are not there. */
-function liveBaseline(whole: DataTable, rows: Uint32Array, live: ModelVersion): Baseline | null {
+function liveBaseline(
+  whole: DataTable,
+  { evaluated: rows, split }: FittedModel,
+  live: ModelVersion,
+): Baseline | null {
   const { version, learner, schema, task, threshold } = live.manifest
   const sameClasses = schema.label?.classes.join('\n') === whole.schema.label?.classes.join('\n')
   if (task !== whole.task || !sameClasses) return null
@@ -106,10 +103,15 @@ function liveBaseline(whole: DataTable, rows: Uint32Array, live: ModelVersion): 
   if (adapted === null) return null
   return {
     name: `live version ${version}`,
-    description: `What serves now (${learner}). It may have been fitted on some of these rows.`,
+    description: `What serves now (${learner}). ${hasSeen(split.facts, live.manifest) ? 'It may have been fitted on some of these rows.' : 'It was fitted on none of these rows.'}`,
     threshold: threshold ?? 0.5,
     predict: () => live.predict(adapted, raw.count),
   }
+}
+
+function hasSeen(facts: SplitFacts, { source, split }: ModelManifest): boolean {
+  if (facts.kind !== 'time' || split.kind !== 'time' || source.kind !== 'journal') return true
+  return split.holdoutFrom > facts.holdoutFrom
 }
 
 /**

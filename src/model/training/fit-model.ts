@@ -22,6 +22,8 @@ export interface TrainingData {
   readonly table: DataTable
   /** Of each row, ms since 1970, ascending; null where rows have no order in time. */
   readonly times: Float64Array | null
+  /** Of each row, whose it is; null where every row is somebody else's. */
+  readonly groups: Float64Array | null
 }
 
 /** How a model is chosen and fitted. */
@@ -73,8 +75,8 @@ export const DEFAULT_LEARNERS: Readonly<Record<EvaluatedTask, readonly string[]>
 
 /**
  * Chooses learner and settings on rows that the candidates were not fitted on, calibrates and chooses
- * the threshold on the same. With folds the choice is then fitted on all rows but those held out; where
- * the latest rows before the holdout were kept back, they tell when to stop and are not fitted on. Columns that give the
+ * the threshold on the same. Without a holdout the choice is then fitted on all rows; with one, on the
+ * rows of the first round, whose held rows tell when to stop. Columns that give the
  * label away are refused; of rows in order of time, columns whose values drift are left out.
  *
  * With a holdout in time its rows had no part in any choice. With folds the rows that the choice was
@@ -83,12 +85,12 @@ export const DEFAULT_LEARNERS: Readonly<Record<EvaluatedTask, readonly string[]>
  * ERR_MODEL_DIVERGED, ERR_MODEL_INTERRUPTED (before the first learner was tried)
  */
 export async function fitModel(
-  { table: whole, times }: TrainingData,
+  { table: whole, times, groups }: TrainingData,
   request: FitModelRequest,
 ): Promise<FittedModel> {
   const { seed } = request
   const task = taskOf(whole)
-  const split = splitRows({ ...whole, times }, request.split, seed)
+  const split = splitRows({ ...whole, times, groups }, request.split, seed)
   refuseLeaks(findLeaks({ ...whole, ...takeLabelled(whole, split.known) }))
   const table = withoutColumns(whole, driftingColumns(whole, split), 'drift')
   const { candidates, failed } = await search(table, split, request)
@@ -150,12 +152,12 @@ function pipelineOptions({ columns }: DataTable, request: FitModelRequest): Pipe
 }
 
 /**
- * Whether the rows that candidates are compared on also end their fits. So it is where they are later
- * than those fitted on and others are evaluated: rows of the same time, which a learner would keep
- * aside of its own, hold the same shoppers and see no change coming.
+ * Whether the rows that candidates are compared on also end their fits: where others are evaluated in
+ * the end. Rows that a learner would keep aside of its own hold the same shoppers as those it is fitted
+ * on, and see no change coming.
  */
-function stopsOnHeldRows({ holdout, rounds, facts }: SplitRows): boolean {
-  return holdout !== null && facts.kind === 'time' && rounds.length === 1
+function stopsOnHeldRows({ holdout }: SplitRows): boolean {
+  return holdout !== null
 }
 
 async function fitMembers(

@@ -14,6 +14,11 @@ export interface FoldOptions {
   readonly seed: number
   /** Indices of different rows; default: all. */
   readonly rows?: Uint32Array
+  /**
+   * Of each row of the table, whose it is: rows of one stay in one fold, so that nobody is predicted by
+   * a model that knows them. Classes then have about the same share only.
+   */
+  readonly groups?: Float64Array | null
 }
 
 export interface TimeOptions {
@@ -36,7 +41,9 @@ export function foldRounds(labels: Float32Array, options: FoldOptions): Round[] 
     const message = `${rows.length} rows cannot be cut into ${folds} folds; allowed: 2 or more, each with a row`
     throw new LimnError('ERR_DATASET_EMPTY', message)
   }
-  const foldOf = dealRows(labels, rows, options)
+  const groups = options.groups ?? null
+  const foldOf =
+    groups === null ? dealRows(labels, rows, options) : dealGroups(groups, rows, options)
   return Array.from({ length: folds }, (_, fold) => ({
     fit: rows.filter((_row, i) => foldOf[i] !== fold),
     held: rows.filter((_row, i) => foldOf[i] === fold),
@@ -78,6 +85,31 @@ function dealRows(
     for (const i of order) foldOf[i] = dealt++ % folds
   }
   return foldOf
+}
+
+/** Groups in a drawn order, each to the fold with the fewest rows so far. */
+function dealGroups(
+  groups: Float64Array,
+  rows: Uint32Array,
+  { folds, seed }: FoldOptions,
+): Uint32Array {
+  const sizes = new Map<number, number>()
+  for (const row of rows) sizes.set(groups[row], (sizes.get(groups[row]) ?? 0) + 1)
+  if (sizes.size < folds) {
+    const message = `rows of ${sizes.size} shoppers cannot be cut into ${folds} folds that share none`
+    throw new LimnError('ERR_DATASET_EMPTY', message)
+  }
+  const names = [...sizes.keys()]
+  const order = allRows(names.length)
+  new Random(seed).shuffle(order)
+  const filled = new Float64Array(folds)
+  const foldOf = new Map<number, number>()
+  for (const place of order) {
+    const fold = filled.indexOf(Math.min(...filled))
+    filled[fold] += sizes.get(names[place]) ?? 0
+    foldOf.set(names[place], fold)
+  }
+  return Uint32Array.from(rows, (row) => foldOf.get(groups[row]) ?? 0)
 }
 
 function allRows(count: number): Uint32Array {

@@ -33,24 +33,32 @@ export interface SplitData {
   readonly classes: number
   /** Ms since 1970, ascending; null where rows have no order in time. */
   readonly times: Float64Array | null
+  /** Of each row, whose it is; null where every row is somebody else's. */
+  readonly groups: Float64Array | null
 }
 
 /** Share of the rows before the holdout, the latest, on which learners are compared. */
 const VALIDATION_SHARE = 0.15
+/** Of the time before the holdout. */
+const GAP_SHARE_MAX = 0.3
 
 /** @throws LimnError ERR_DATASET_EMPTY when a part would have no row, ERR_DATASET_TIME without times */
 export function splitRows(data: SplitData, split: FoldSplit | TimeSplit, seed: number): SplitRows {
   return split.kind === 'folds' ? byFolds(data, split, seed) : byTime(data, split, seed)
 }
 
-function byFolds({ labels, classes }: SplitData, { folds }: FoldSplit, seed: number): SplitRows {
+function byFolds(
+  { labels, classes, groups }: SplitData,
+  { folds }: FoldSplit,
+  seed: number,
+): SplitRows {
   const known = Uint32Array.from(labels, (_, row) => row)
-  const rounds = foldRounds(labels, { folds, classes, seed })
+  const rounds = foldRounds(labels, { folds, classes, seed, groups })
   return { known, holdout: null, rounds, facts: { kind: 'folds', folds } }
 }
 
 function byTime(data: SplitData, split: TimeSplit, seed: number): SplitRows {
-  const { labels, classes, times } = data
+  const { labels, classes, times, groups } = data
   if (times === null) {
     throw new LimnError('ERR_DATASET_TIME', 'a split by time needs a column with the time of a row')
   }
@@ -64,17 +72,31 @@ function byTime(data: SplitData, split: TimeSplit, seed: number): SplitRows {
   if (known.length < 2 || holdout.length === 0) throw tooShort(times.length, last - first, split)
   const rounds =
     folds > 1
-      ? foldRounds(labels, { folds, classes, seed, rows: known })
-      : timeRounds(times, { validation: VALIDATION_SHARE, gapMs: 0, rows: known })
+      ? foldRounds(labels, { folds, classes, seed, groups, rows: known })
+      : timeRounds(times, {
+          validation: VALIDATION_SHARE,
+          gapMs: gapOf(times, known, horizonMs),
+          rows: known,
+        })
   const facts = {
     kind: 'time',
-    fittedRows: folds > 1 ? known.length : rounds[0].fit.length,
-    validationRows: folds > 1 ? 0 : rounds[0].held.length,
+    fittedRows: rounds[0].fit.length,
+    validationRows: rounds[0].held.length,
     holdoutRows: holdout.length,
     holdoutFrom,
-    gapRows: times.length - known.length - holdout.length,
+    gapRows: times.length - rounds[0].fit.length - rounds[0].held.length - holdout.length,
   } as const
   return { known, holdout, rounds, facts }
+}
+
+/**
+ * Before the rows that candidates are compared on too, labels must not look into them: with horizons of
+ * weeks the same orders stand on both sides, and who is learned by heart looks good. Of a history that
+ * is short for it, a part.
+ */
+function gapOf(times: Float64Array, known: Uint32Array, horizonMs: number): number {
+  const span = times[known[known.length - 1]] - times[known[0]]
+  return Math.min(horizonMs, GAP_SHARE_MAX * span)
 }
 
 function tooShort(rows: number, spanMs: number, { horizonMs, holdout }: TimeSplit): LimnError {

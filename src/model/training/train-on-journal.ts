@@ -52,7 +52,8 @@ export interface PredictedRows {
 /**
  * Trains on the journal: builds the dataset by replay, chooses and fits a model ({@link fitModel}),
  * evaluates it on the latest part beside baselines and the live version, and saves it with its report
- * as a new version. Does not make it live.
+ * as a new version. Does not make it live. A trait with the model's name, such as `spend_30d`, is taken
+ * for the label's last known value.
  * @throws LimnError ERR_DATASET_…, ERR_MODEL_DEFINITION, ERR_LEARNER_…, ERR_MODEL_DIVERGED,
  * ERR_MODEL_SAVE
  */
@@ -66,11 +67,11 @@ export async function trainOnJournal(
   const started = performance.now()
   const dataset = await buildDataset(source, plan, (at) => progress({ stage: 'replay', ...at }))
   const replayed = performance.now()
-  const { table: whole, times } = dataset
+  const { table: whole, times, persons } = dataset
   const table = withoutColumns(whole, notChosen(whole, plan.features), 'asked')
   const { select, classWeights, search, threshold, calibration, features } = plan
   const fitted = await fitModel(
-    { table, times },
+    { table, times, groups: persons },
     {
       learners: request.learners.length > 0 ? request.learners : plan.learners,
       split: {
@@ -92,7 +93,7 @@ export async function trainOnJournal(
     },
   )
   const live = await liveVersion(registry, name)
-  const evaluation = await evaluateFitted(whole, fitted, { live, seed, signal })
+  const evaluation = await evaluateFitted(whole, fitted, { live, lastValue: name, seed, signal })
   live?.dispose()
   const seconds = {
     replay: (replayed - started) / 1000,

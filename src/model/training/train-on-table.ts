@@ -47,10 +47,16 @@ export async function trainOnTable(
     label: { name: label, ...(task === null ? {} : { task }) },
     ignore,
   })
-  const data = request.time === null ? { table: read, times: null } : inOrder(read, request.time)
+  const data =
+    request.time === null ? { table: read, times: null, groups: null } : inOrder(read, request.time)
   const fitted = await fitModel(data, { ...request, split: splitOf(request, read) })
   const live = await liveVersion(registry, name)
-  const evaluation = await evaluateFitted(data.table, fitted, { live, seed, signal })
+  const evaluation = await evaluateFitted(data.table, fitted, {
+    live,
+    lastValue: null,
+    seed,
+    signal,
+  })
   live?.dispose()
   const source = {
     kind: 'table',
@@ -105,5 +111,5 @@ function inOrder(table: DataTable, name: string): TrainingData {
       (table.rows[row * table.width + at] + column.origin) * (column.kind === 'time' ? DAY_MS : 1)
     )
   })
-  return { table: withoutColumns(ordered, [name], 'asked'), times }
+  return { table: withoutColumns(ordered, [name], 'asked'), times, groups: null }
 }

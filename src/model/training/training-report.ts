@@ -1,6 +1,7 @@
 import type { EvaluationReport, Facts } from '../report/evaluation-report.ts'
 import { lossName } from './loss.ts'
 import { METRIC_TITLES } from '../report/metric-names.ts'
+import type { IgnoredReason } from '../table/schema.ts'
 import type { ModelManifest } from '../version/manifest.ts'
 import type { ModelEvaluation } from './evaluate-model.ts'
 
@@ -37,7 +38,7 @@ export function bestOfEach(tried: ModelManifest['tried']): ModelManifest['tried'
 }
 
 function dataFacts({ source, schema }: ModelManifest): Facts {
-  const left = schema.ignored.map(({ name, reason }) => [`left out: ${name}`, reason] as const)
+  const left = leftOut(schema)
   const columns = ['columns', schema.columns.length] as const
   if (source.kind === 'table') {
     const { file, rows, unlabelled } = source
@@ -59,6 +60,24 @@ function dataFacts({ source, schema }: ModelManifest): Facts {
     ['rows excluded (consent and the like)', excluded],
   ] as const
   return { title: 'Data', entries: [...entries, columns, ...left] }
+}
+
+const REASONS: Readonly<Record<IgnoredReason, string>> = {
+  empty: 'without a value',
+  constant: 'always the same',
+  id: 'names a row',
+  text: 'too many different texts',
+  asked: 'as asked',
+  drift: 'other values in later rows',
+}
+
+/** Columns left out, a line for each reason. */
+export function leftOut({ ignored }: ModelManifest['schema']): (readonly [string, string])[] {
+  const reasons = [...new Set(ignored.map(({ reason }) => reason))]
+  return reasons.map((reason) => {
+    const names = ignored.filter((one) => one.reason === reason).map(({ name }) => name)
+    return [`left out (${names.length}): ${REASONS[reason]}`, names.join(', ')] as const
+  })
 }
 
 function choiceFacts({ split, calibration, tried, failed, task }: ModelManifest): Facts {

@@ -72,12 +72,12 @@ export type SplitFacts =
       /** The latest rows are predicted by a model of the earlier ones. */
       readonly kind: 'time'
       readonly fittedRows: number
-      /** Later rows, on which learners were compared and fits ended; 0 where that was done with folds. */
+      /** Rows that told when to stop fitting: the later ones, or one fold. */
       readonly validationRows: number
       readonly holdoutRows: number
       /** Of the first row held out, ms since 1970. */
       readonly holdoutFrom: number
-      /** Rows between both, whose labels were not known when the holdout began. */
+      /** Rows between the parts, whose labels were not known when the later part began. */
       readonly gapRows: number
     }
 

@@ -92,3 +92,32 @@ describe('a round by time', () => {
     )
   })
 })
+
+test('rows of one group are in one fold, which are of about the same size', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 60, maxLength: 200 }),
+      fc.integer({ min: 2, max: 4 }),
+      (drawn, folds) => {
+        const groups = Float64Array.from([0, 1, 2, 3, 4, ...drawn])
+        const labels = new Float32Array(groups.length)
+        const rounds = foldRounds(labels, { folds, classes: 0, seed: 1, groups })
+        const held = rounds.flatMap((round) => [...round.held]).sort((a, b) => a - b)
+        expect(held).toEqual([...groups.keys()])
+        for (const { fit, held: own } of rounds) {
+          const inside = new Set([...own].map((row) => groups[row]))
+          expect([...fit].some((row) => inside.has(groups[row]))).toBe(false)
+          expect(own.length).toBeGreaterThan(0)
+        }
+      },
+    ),
+  )
+  expect(() =>
+    foldRounds(new Float32Array(9), {
+      folds: 3,
+      classes: 0,
+      seed: 1,
+      groups: Float64Array.from({ length: 9 }, (_, i) => i % 2),
+    }),
+  ).toThrow(expect.objectContaining({ code: 'ERR_DATASET_EMPTY' }) as Error)
+})
