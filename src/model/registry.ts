@@ -112,7 +112,7 @@ export class ModelRegistry {
         if (await renameIfFree(draft, join(parent, String(number)))) return manifest
       }
     } catch (error) {
-      await rm(draft, { recursive: true, force: true })
+      await discard(draft)
       throw notSaved(`model ${name} was not saved`, error)
     }
   }
@@ -191,10 +191,15 @@ export class ModelRegistry {
       await writeDurably(draft, JSON.stringify(state))
       await rename(draft, join(parent, LIVE))
     } catch (error) {
-      await rm(draft, { force: true })
+      await discard(draft)
       throw notSaved(`version ${state.live} of model ${name} was not made live`, error)
     }
   }
+}
+
+/** A draft that cannot be removed now is removed once it is old; what failed before is told. */
+async function discard(draft: string): Promise<void> {
+  await rm(draft, { recursive: true, force: true }).catch(() => undefined)
 }
 
 async function isOld(path: string): Promise<boolean> {

@@ -10,7 +10,7 @@ import { startLimn, temporaryDirectory } from './server.ts'
 import type { RunningLimn } from './server.ts'
 import { importEvents, runLimn, shopEvents, writeProfile } from './shop-journal.ts'
 import type { Ended } from './shop-journal.ts'
-import { smallDisk } from './small-disk.ts'
+import { fillDisk, smallDisk } from './small-disk.ts'
 
 const SHOPPERS = 150
 const DAYS = 10
@@ -200,8 +200,7 @@ test('two trainings at once both end, with two versions of which one is live', a
 describe('a full disk', () => {
   test('while saving and while promoting: coded, nothing is left, and later it goes on', async (context) => {
     if (disk === null) return context.skip('mounting a tmpfs needs root')
-    const ballast = join(disk.path, 'ballast')
-    fill(ballast)
+    const ballast = fillDisk(disk.path)
     await untouched(async () => {
       const line = expectRefused(await train('purchase', '--json'), 'ERR_MODEL_SAVE')
       expect(line).toMatch(/purchase.*ENOSPC|no space/)
@@ -250,13 +249,3 @@ describe('a damaged version', () => {
     await serves('purchase', version)
   }, 120_000)
 })
-
-/** Writes until nothing more fits. */
-function fill(file: string): void {
-  const block = Buffer.alloc(65_536)
-  try {
-    for (;;) writeFileSync(file, block, { flag: 'a' })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-  }
-}
