@@ -4,7 +4,7 @@ import { ModelRegistry } from '../model/registry.ts'
 import { lossName } from '../model/training/loss.ts'
 import { REPORT_FILE } from '../model/training/save-fitted.ts'
 import type { TrainingResult } from '../model/training/train-on-table.ts'
-import { bestOfEach } from '../model/training/training-report.ts'
+import { bestOfEach, holdoutText } from '../model/training/training-report.ts'
 import type { ModelManifest } from '../model/version/manifest.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { command, loadSettings, print, printJson } from './context.ts'
@@ -112,6 +112,6 @@ function rowsText({ source, split }: ModelManifest): string {
   if (split.kind === 'folds') {
     return `rows ${source.rows}; each was predicted by a model that was not fitted on it`
   }
-  const from = new Date(split.holdoutFrom).toISOString()
+  const from = holdoutText(source, split.holdoutFrom)
   return `rows ${source.rows}: ${split.fittedRows} fitted on, ${split.validationRows} to choose by, ${split.gapRows} between, ${split.holdoutRows} held out from ${from}`
 }

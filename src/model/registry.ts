@@ -29,6 +29,7 @@ interface LiveState {
   readonly previous: readonly number[]
 }
 
+const NOTHING_LIVE: LiveState = { live: null, previous: [] }
 const PREVIOUS_MAX = 32
 const DRAFT = /^\.(?:draft|live)-(\d+)-/
 /** A draft that is this old was left by a process that was killed. */
@@ -133,12 +134,16 @@ export class ModelRegistry {
   }
 
   /**
-   * Makes a version live, after reading it whole.
+   * Makes a version live, after reading it whole. A damaged `live.json` is replaced: what was live
+   * before is then not known any more.
    * @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT, ERR_MODEL_SAVE
    */
   async promote(name: string, version: number): Promise<void> {
     await readVersionFiles(this.directoryOf(name, version))
-    const state = await this.state(name)
+    const state = await this.state(name).catch((error: unknown): LiveState => {
+      if (error instanceof LimnError && error.code === 'ERR_MODEL_CORRUPT') return NOTHING_LIVE
+      throw error
+    })
     if (state.live === version) return
     const previous = state.live === null ? state.previous : [...state.previous, state.live]
     await this.writeState(name, { live: version, previous: previous.slice(-PREVIOUS_MAX) })
@@ -173,7 +178,7 @@ export class ModelRegistry {
   private async state(name: string): Promise<LiveState> {
     const path = join(this.directory, checkModelName(name), LIVE)
     const text = await readOptional(path)
-    if (text === null) return { live: null, previous: [] }
+    if (text === null) return NOTHING_LIVE
     try {
       const { live, previous } = JSON.parse(text) as LiveState
       if ((live !== null && !Number.isInteger(live)) || !Array.isArray(previous))

@@ -51,7 +51,10 @@ function trained({ code, stdout, stderr }: Ended): Trained {
 /** Everything below the models' directory, and what is live. */
 function registry(): unknown {
   const live = join(modelsDir, 'shoppers', 'live.json')
-  return [readdirSync(modelsDir, { recursive: true }).sort(), readFileSync(live, 'utf8')]
+  return [
+    readdirSync(modelsDir, { recursive: true, encoding: 'utf8' }).sort(),
+    readFileSync(live, 'utf8'),
+  ]
 }
 
 /** One coded line, nothing on standard output, nothing saved. */

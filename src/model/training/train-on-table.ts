@@ -4,7 +4,7 @@ import type { EvaluatedTask } from '../evaluation/outcome.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { checkModelName, type ModelRegistry } from '../registry.ts'
 import { readTable, readTableAs, type DataTable } from '../table/read-table.ts'
-import type { ModelManifest } from '../version/manifest.ts'
+import type { ModelManifest, TableSource } from '../version/manifest.ts'
 import type { ModelVersion } from '../version/model-version.ts'
 import { evaluateFitted, evaluateVersion, type ModelEvaluation } from './evaluate-model.ts'
 import { fitModel, type FitModelRequest, type TrainingData } from './fit-model.ts'
@@ -50,7 +50,7 @@ export async function trainOnTable(
     ...(time === null ? {} : { order: time }),
   })
   checkLabel(read, request)
-  const data = request.time === null ? { table: read, times: null } : inOrder(read, request.time)
+  const data = time === null ? { table: read, times: null, order: {} } : inOrder(read, time)
   checkColumns(data.table, basename(file))
   const fitted = await fitModel(data, { ...request, split: splitOf(request, read) })
   const live = await liveVersion(registry, name)
@@ -61,6 +61,7 @@ export async function trainOnTable(
     file: basename(file),
     rows: data.table.count,
     unlabelled: read.unlabelled + read.unknownLabels,
+    ...data.order,
   } as const
   const target = `${label} of ${source.file}`
   const manifest = await saveFitted(registry, fitted, { name, target, source, seed, evaluation })
@@ -121,7 +122,10 @@ function splitOf({ time, folds, holdout }: TableTrainingRequest, table: DataTabl
 const DAY_MS = 86_400_000
 
 /** The rows in order of a time column, which is no input: what it tells is when, not who. */
-function inOrder(table: DataTable, name: string): TrainingData {
+function inOrder(
+  table: DataTable,
+  name: string,
+): TrainingData & { readonly order: Pick<TableSource, 'order'> } {
   const at = table.columns.findIndex((column) => column.name === name)
   const column = table.columns[at]
   if (column === undefined || column.kind === 'category') throw noOrder(table, name)
@@ -130,7 +134,8 @@ function inOrder(table: DataTable, name: string): TrainingData {
       (table.rows[row * table.width + at] + column.origin) * (column.kind === 'time' ? DAY_MS : 1)
     )
   })
-  return { table: withoutColumns(ordered, [name], 'asked'), times }
+  const order = { column: name, kind: column.kind } as const
+  return { table: withoutColumns(ordered, [name], 'asked'), times, order: { order } }
 }
 
 function noOrder({ columns, schema }: DataTable, name: string): LimnError {
