@@ -7,7 +7,7 @@ const INTERVAL_MS = 1000
 /**
  * Follows the registry: when `live.json` names another version (a training in another process, a
  * promotion, a rollback), that version is loaded and swapped in. One that does not load is reported
- * once and the version before goes on serving.
+ * once and the version before goes on serving; while a shard restarts, it is tried again.
  */
 export class ModelWatcher {
   private readonly serving = new Map<string, number | null>()
@@ -52,13 +52,15 @@ export class ModelWatcher {
   private async follow(name: string): Promise<void> {
     const { registry, swap, log } = this.parts
     const version = await this.liveVersion(name)
-    if (version === undefined || (this.serving.get(name) ?? null) === version) return
+    const before = this.serving.get(name) ?? null
+    if (version === undefined || before === version) return
     this.serving.set(name, version)
     try {
       await swap(name, version === null ? null : registry.directoryOf(name, version))
       log.info({ model: name, version }, 'model serves')
     } catch (error) {
-      const { code, message } = toErrorValue(error)
+      const { code, message, retryable } = toErrorValue(error)
+      if (retryable === true) this.serving.set(name, before)
       log.warn({ model: name, version, code, reason: message }, 'model is not served')
     }
   }

@@ -248,3 +248,26 @@ describe('a damaged version', () => {
     await serves('purchase', version)
   }, 120_000)
 })
+
+test('a server starts with a registry that is damaged, and serves once a version is promoted', async () => {
+  const other = temporaryDirectory()
+  const path = join(other.path, 'models', 'purchase')
+  cpSync(join(modelsDir, 'purchase', String(live())), join(path, '1'), { recursive: true })
+  writeFileSync(join(path, 'live.json'), 'no JSON')
+  const damaged = { ...env, LIMN_MODELS_DIR: join(other.path, 'models') }
+  const started = await startLimn(other.path, damaged)
+  expect((await started.get('/v1/models')).body).toEqual({ models: [] })
+  expect(started.output()).toContain('ERR_MODEL_CORRUPT')
+  const words = ['models', 'promote', 'purchase', '1', '--data', other.path]
+  const { code, stderr } = await runLimn(words, damaged)
+  expect(code, stderr).toBe(0)
+  const until = Date.now() + SWAPPED_WITHIN_MS
+  let served: unknown[] = []
+  while (served.length === 0 && Date.now() < until) {
+    served = (await started.get('/v1/models')).body.models as unknown[]
+    await setTimeout(50)
+  }
+  expect(served).toHaveLength(1)
+  expect(await started.stop()).toBe(0)
+  other.remove()
+})
