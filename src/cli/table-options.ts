@@ -46,7 +46,10 @@ export function addTableOptions(command: Command): Command {
     .option('--table <csv>', 'train on a plain table instead of the journal; gzip is read too')
     .option('--label <column>', 'of a table: the column to predict')
     .option('--task <task>', `of a table: ${EVALUATED_TASKS.join(', ')} (default: by label)`)
-    .option('--ignore <columns>', 'of a table: columns to leave out, separated by commas')
+    .option(
+      '--ignore <columns>',
+      'of a table: columns to leave out, with commas between (quoted as in CSV)',
+    )
     .option('--time <column>', 'of a table: hold out the latest rows by this column')
     .option('--holdout <share>', 'of a table with --time: share of the time held out (0.25)')
     .option('--folds <n>', 'of a table: folds of the cross-validation (5)')
