@@ -42,11 +42,14 @@ const env = {
   LIMN_STORAGE_SHARDS: '2',
 }
 let limn: RunningLimn
+/** A shopper. */
+let known = ''
 let models: readonly ListedModel[] = []
 
 beforeAll(async () => {
   limn = await startLimn(directory.path, env)
   const events = shopEvents(10, 150)
+  known = String(events[0].userId)
   const odd = { ...events[0], messageId: 'odd', userId: '__proto__' }
   await importEvents(limn, [...events, odd])
   for (const [model] of TASKS) {
@@ -145,14 +148,13 @@ test('the list of models says what each is', () => {
 
 describe.each(TASKS)('%s (%s)', (name) => {
   test('is answered by all routes alike', async () => {
-    const id = 'shopper-1'
-    const one = await ask<Prediction>(`/v1/profiles/${id}/predictions/${name}`)
+    const one = await ask<Prediction>(`/v1/profiles/${known}/predictions/${name}`)
     expectPrediction(one, name)
     const { predictions } = await ask<{ predictions: Record<string, Prediction> }>(
-      `/v1/profiles/${id}/predictions`,
+      `/v1/profiles/${known}/predictions`,
     )
     expectPrediction(predictions[name], name)
-    const ids = [id, 'nobody', '__proto__', 'constructor', id]
+    const ids = [known, 'nobody', '__proto__', 'constructor', known]
     const batch = await askBatch(name, ids)
     expect(batch.status).toBe(200)
     expect(batch.body.predictions.map((entry) => entry.id)).toEqual(ids)
@@ -198,23 +200,23 @@ test('answers are as the OpenAPI document describes them', async () => {
   }
   const base = '/v1/profiles/{id}/predictions'
   for (const [name] of TASKS) {
-    const path = `/v1/profiles/shopper-1/predictions/${name}`
+    const path = `/v1/profiles/${known}/predictions/${name}`
     await check(`${base}/{model}`, 'get', await ask(path))
-    const { body } = await askBatch(name, ['shopper-1', 'nobody'])
+    const { body } = await askBatch(name, [known, 'nobody'])
     await check('/v1/predictions/{model}', 'post', body)
   }
-  await check(base, 'get', await ask('/v1/profiles/shopper-1/predictions'))
+  await check(base, 'get', await ask(`/v1/profiles/${known}/predictions`))
   await check('/v1/models', 'get', await ask('/v1/models'))
   const names = [...TASKS.map(([name]) => name), 'nobody'].join(',')
-  const message = { userId: 'shopper-1', event: 'Product Viewed' }
+  const message = { userId: known, event: 'Product Viewed' }
   const { body } = await limn.post(`/v1/track?predict=${names}`, message)
   expect(Object.keys(body.predictions as object)).toHaveLength(TASKS.length + 1)
   await check('/v1/track', 'post', body)
 })
 
 test('a model that is not served, and a name that none can have', async () => {
-  const unknown = await limn.get('/v1/profiles/shopper-1/predictions/never')
+  const unknown = await limn.get(`/v1/profiles/${known}/predictions/never`)
   expect(unknown).toMatchObject({ status: 404, body: { error: { code: 'ERR_MODEL_UNKNOWN' } } })
-  const wrong = await limn.get('/v1/profiles/shopper-1/predictions/__proto__')
+  const wrong = await limn.get(`/v1/profiles/${known}/predictions/__proto__`)
   expect(wrong).toMatchObject({ status: 400, body: { error: { code: 'ERR_REQUEST_PARAMETER' } } })
 })

@@ -8,6 +8,8 @@ import type { RunningLimn } from './server.ts'
 const LIMN = resolve(import.meta.dirname, '../../dist/src/cli/limn.js')
 const DAY_MS = 86_400_000
 const BATCH_EVENTS = 200
+/** A Monday. */
+const START_TIME = Date.UTC(2025, 0, 6)
 
 /** Models of every task over a few traits; one learns from a trait that tells the outcome. */
 const PROFILE = `
@@ -72,12 +74,13 @@ export function writeProfile(directory: string): string {
 }
 
 /**
- * Days of a simulated shop up to now, each shopper under one id, `shopper-<n>`. The property `outcome`
+ * Days of a simulated shop, the same ones in every run, moved such that they end now; each shopper under one id, `shopper-<n>`. The property `outcome`
  * of an event tells whether an order follows within 24 h.
  */
 export function shopEvents(days: number, shoppers: number): Record<string, unknown>[] {
-  const endTime = Date.now()
-  const shop = new Shop({ seed: 1, shoppers, startTime: endTime - days * DAY_MS })
+  const endTime = START_TIME + days * DAY_MS
+  const shiftMs = Date.now() - endTime
+  const shop = new Shop({ seed: 1, shoppers, startTime: START_TIME })
   const events: ShopEvent[] = []
   for (let event = shop.next(); event.time < endTime; event = shop.next()) {
     const { type } = event.message
@@ -93,7 +96,8 @@ export function shopEvents(days: number, shoppers: number): Record<string, unkno
       return order > time && order <= time + DAY_MS
     })
     const properties = { ...(message.properties as object), outcome: follows ? 'yes' : 'no' }
-    return { ...rest, userId: `shopper-${shopper}`, properties }
+    const timestamp = new Date(time + shiftMs).toISOString()
+    return { ...rest, userId: `shopper-${shopper}`, properties, timestamp }
   })
 }
 
