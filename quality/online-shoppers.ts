@@ -8,10 +8,14 @@ import { available, scoreWith } from './models.ts'
 import type { Candidate } from './models.ts'
 import { BINARY_COLUMNS, binaryValues, meanOf } from './protocol.ts'
 import type { Protocol, ProtocolContext, ResultRow, Section } from './protocol.ts'
+import { describeChosen, scoreSearched } from './searched.ts'
+import type { Searched } from './searched.ts'
 import { stratifiedFolds } from './split.ts'
 import type { Fold } from './split.ts'
 
 const FOLDS = 5
+/** Within the training rows of each fold. */
+const SEARCH = { folds: 3, trials: 4 }
 const THRESHOLD = 0.5
 const LABEL = 'Revenue'
 const CATEGORIES = [
@@ -146,7 +150,17 @@ async function judge(split: Split, labels: Uint8Array, context: ProtocolContext)
     rows.push({ label: candidate.label, origin: 'limn', values: meanOf(runs), seconds })
     context.say(`  ${candidate.label}: ROC AUC ${meanOf(runs)[0].toFixed(4)}`)
   }
-  return { title: split.title, columns: BINARY_COLUMNS, rows, notes: split.notes }
+  const runs: Searched[] = []
+  for (const fold of split.folds) {
+    const options = { ...SEARCH, seed: context.seed }
+    runs.push(await scoreSearched(problemOf(split, fold, labels), options))
+  }
+  const values = meanOf(runs.map(({ scores }, i) => valuesOf(scores, split.folds[i], labels)))
+  const seconds = runs.reduce((sum, run) => sum + run.seconds, 0)
+  rows.push({ label: 'limn train', origin: 'limn', values, seconds })
+  context.say(`  limn train: ROC AUC ${values[0].toFixed(4)}`)
+  const notes = [...split.notes, `limn train chose: ${describeChosen(runs)}.`]
+  return { title: split.title, columns: BINARY_COLUMNS, rows, notes }
 }
 
 function logisticOf(split: Split, fold: Fold, labels: Uint8Array): Float32Array {

@@ -1,0 +1,132 @@
+import { loadLearner } from '../src/model/learners/registry.ts'
+import type { DataTable } from '../src/model/table/read-table.ts'
+import { DEFAULT_LEARNERS, fitModel, predictRows } from '../src/model/training/fit-model.ts'
+import { chooseMembers } from '../src/model/training/members.ts'
+import { fitPipeline, PLAIN_PIPELINE } from '../src/model/training/pipeline.ts'
+import type { Round } from '../src/model/training/rounds.ts'
+import { searchModels } from '../src/model/training/search.ts'
+import { predictMean } from '../src/model/version/model-version.ts'
+import type { Member } from '../src/model/version/model-version.ts'
+import { rawRows, tableColumns } from './frame.ts'
+import type { Supervised } from './frame.ts'
+import type { Scored } from './models.ts'
+
+export interface Searched extends Scored {
+  /** The learners of the mean. */
+  readonly chosen: readonly string[]
+}
+
+export interface FoldSearch {
+  /** Of the training rows, on which candidates are compared. */
+  readonly folds: number
+  /** Settings drawn for the best learner. */
+  readonly trials: number
+  readonly seed: number
+}
+
+export interface RoundSearch extends Omit<FoldSearch, 'folds'> {
+  /** Of the training rows. */
+  readonly rounds: readonly Round[]
+}
+
+/**
+ * What `limn train` does with a table: learners and drawn settings are compared by cross-validation
+ * within the training rows, and the mean of the best is calibrated on the same. No test row has a part.
+ */
+export async function scoreSearched(given: Supervised, search: FoldSearch): Promise<Searched> {
+  const { folds, trials, seed } = search
+  const { training, test } = tablesOf(given)
+  const started = performance.now()
+  const fitted = await fitModel(
+    { table: training, times: null },
+    {
+      learners: [],
+      split: { kind: 'folds', folds },
+      search: { method: 'random', trials },
+      select: null,
+      classWeights: 'none',
+      log: [],
+      crosses: [],
+      threshold: { by: 'f1' },
+      calibration: 'auto',
+      seed,
+    },
+  )
+  const seconds = (performance.now() - started) / 1000
+  const scores = predictRows(test, everyRow(test), fitted)
+  return { scores, seconds, chosen: finish(fitted.members) }
+}
+
+/**
+ * The same choice where rows depend on each other, so that random folds would tell too much: compared
+ * on rounds that the protocol cuts. Not calibrated.
+ */
+export async function scoreSearchedOn(given: Supervised, search: RoundSearch): Promise<Searched> {
+  const { rounds, trials, seed } = search
+  const { task } = given
+  if (task !== 'binary' && task !== 'count' && task !== 'regression') {
+    throw new RangeError(`nothing is searched for "${task}"`)
+  }
+  const { training, test } = tablesOf(given)
+  const started = performance.now()
+  const options = PLAIN_PIPELINE
+  const learners = await Promise.all(DEFAULT_LEARNERS[task].map(loadLearner))
+  const method = 'random' as const
+  const wanted = { learners, rounds, trials, options, seed, method, validate: false }
+  const { candidates } = await searchModels(training, wanted)
+  const members: Member[] = []
+  for (const { learner, parameters } of chooseMembers(candidates, {
+    rounds: rounds.length,
+    task,
+    table: training,
+  })) {
+    const request = { parameters, seed, options }
+    const pipeline = await fitPipeline(learner, training, everyRow(training), request)
+    members.push({ learner: learner.name, parameters, pipeline })
+  }
+  const seconds = (performance.now() - started) / 1000
+  const scores = new Float32Array(test.count)
+  const pipelines = members.map(({ pipeline }) => pipeline)
+  predictMean({ pipelines, calibration: null }, test.rows, test.count, scores)
+  return { scores, seconds, chosen: finish(members) }
+}
+
+/** How often each learner was chosen, for a note. */
+export function describeChosen(runs: readonly Searched[]): string {
+  const times = new Map<string, number>()
+  for (const name of runs.flatMap(({ chosen }) => chosen)) {
+    times.set(name, (times.get(name) ?? 0) + 1)
+  }
+  return [...times].map(([name, count]) => `${name} ${count} of ${runs.length}`).join(', ')
+}
+
+/** Training and test rows as tables of one schema. */
+function tablesOf(given: Supervised): { training: DataTable; test: DataTable } {
+  const { task, training, test, labels } = given
+  const columns = tableColumns(training, test)
+  const shape = {
+    schema: { columns, ignored: [], label: null },
+    columns,
+    task,
+    classes: task === 'binary' ? 2 : 0,
+    unlabelled: 0,
+    unknownLabels: 0,
+    misfits: {},
+    extra: [],
+  }
+  return {
+    training: { ...shape, ...rawRows(training, columns), labels },
+    test: { ...shape, ...rawRows(test, columns), labels: new Float32Array(0) },
+  }
+}
+
+function everyRow({ count }: DataTable): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, row) => row)
+}
+
+function finish(members: readonly Member[]): string[] {
+  return members.map(({ learner, pipeline }) => {
+    pipeline.dispose()
+    return learner
+  })
+}
