@@ -5,6 +5,8 @@ import { returning } from './online-retail-returning.ts'
 import { spending } from './online-retail-spending.ts'
 import type { Protocol } from './protocol.ts'
 
+const DAY_MS = 86_400_000
+
 /** Which customers come back in 90 days, and what will they spend? Online Retail II. */
 export const onlineRetail: Protocol = {
   name: 'online_retail',
@@ -14,11 +16,13 @@ export const onlineRetail: Protocol = {
   async run(context) {
     const customers = await readRetailCustomers(context.folder)
     context.say(`${customers.length} customers`)
-    const cuts = TEST_CUTS.map((date) => cutAt(customers, date))
-    for (const { date, test } of cuts) {
+    const days = TEST_CUTS.map((date) => Date.parse(`${date}T00:00:00Z`) / DAY_MS)
+    const cuts = days.map((day) => cutAt(customers, day))
+    for (const [i, { test }] of cuts.entries()) {
       const returned = test.returned.reduce((sum, label) => sum + label, 0)
-      context.say(`${date}: ${test.spent.length} customers, ${returned} return`)
+      context.say(`${TEST_CUTS[i]}: ${test.spent.length} customers, ${returned} return`)
     }
-    return [await returning(cuts, context), await spending(cuts, context)]
+    const earlier = days.map((day) => cutAt(customers, day - HORIZON_DAYS))
+    return [await returning(cuts, context), await spending({ cuts, earlier }, context)]
   },
 }

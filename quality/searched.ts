@@ -1,12 +1,13 @@
 import { loadLearner } from '../src/model/learners/registry.ts'
 import type { DataTable } from '../src/model/table/read-table.ts'
-import { DEFAULT_LEARNERS, fitModel, predictRows } from '../src/model/training/fit-model.ts'
+import { fitModel, predictRows } from '../src/model/training/fit-model.ts'
 import { chooseMembers } from '../src/model/training/members.ts'
 import { fitPipeline, PLAIN_PIPELINE } from '../src/model/training/pipeline.ts'
+import type { Pipeline } from '../src/model/training/pipeline.ts'
 import type { Round } from '../src/model/training/rounds.ts'
 import { searchModels } from '../src/model/training/search.ts'
+import type { Candidate } from '../src/model/training/search.ts'
 import { predictMean } from '../src/model/version/model-version.ts'
-import type { Member } from '../src/model/version/model-version.ts'
 import { rawRows, tableColumns } from './frame.ts'
 import type { Supervised } from './frame.ts'
 import type { Scored } from './models.ts'
@@ -25,8 +26,15 @@ export interface FoldSearch {
 }
 
 export interface RoundSearch extends Omit<FoldSearch, 'folds'> {
+  /** Settings are drawn for each of them. */
+  readonly learners: readonly string[]
   /** Of the training rows. */
   readonly rounds: readonly Round[]
+  /**
+   * Whether held rows also end the fits, where those that a learner keeps of its own would tell too
+   * much; the mean is then of the models of all rounds, each stopped by its own held rows.
+   */
+  readonly stop: boolean
 }
 
 /**
@@ -54,7 +62,11 @@ export async function scoreSearched(given: Supervised, search: FoldSearch): Prom
   )
   const seconds = (performance.now() - started) / 1000
   const scores = predictRows(test, everyRow(test), fitted)
-  return { scores, seconds, chosen: finish(fitted.members) }
+  const chosen = fitted.members.map(({ learner, pipeline }) => {
+    pipeline.dispose()
+    return learner
+  })
+  return { scores, seconds, chosen }
 }
 
 /**
@@ -62,33 +74,38 @@ export async function scoreSearched(given: Supervised, search: FoldSearch): Prom
  * on rounds that the protocol cuts. Not calibrated.
  */
 export async function scoreSearchedOn(given: Supervised, search: RoundSearch): Promise<Searched> {
-  const { rounds, trials, seed } = search
-  const { task } = given
-  if (task !== 'binary' && task !== 'count' && task !== 'regression') {
-    throw new RangeError(`nothing is searched for "${task}"`)
-  }
+  const { rounds, seed, stop } = search
   const { training, test } = tablesOf(given)
   const started = performance.now()
-  const options = PLAIN_PIPELINE
-  const learners = await Promise.all(DEFAULT_LEARNERS[task].map(loadLearner))
-  const method = 'random' as const
-  const wanted = { learners, rounds, trials, options, seed, method, validate: false }
-  const { candidates } = await searchModels(training, wanted)
-  const members: Member[] = []
-  for (const { learner, parameters } of chooseMembers(candidates, {
-    rounds: rounds.length,
-    task,
-    table: training,
-  })) {
-    const request = { parameters, seed, options }
-    const pipeline = await fitPipeline(learner, training, everyRow(training), request)
-    members.push({ learner: learner.name, parameters, pipeline })
+  const candidates = await searchEach(training, search)
+  const task = given.task === 'binary' ? 'binary' : 'regression'
+  const chosen = chooseMembers(candidates, { rounds: rounds.length, task, table: training })
+  const pipelines: Pipeline[] = []
+  for (const { learner, parameters } of chosen) {
+    const request = { parameters, seed, options: PLAIN_PIPELINE }
+    const parts = stop ? rounds : [{ fit: everyRow(training), held: undefined }]
+    for (const { fit, held } of parts) {
+      pipelines.push(await fitPipeline(learner, training, fit, { ...request, validation: held }))
+    }
   }
   const seconds = (performance.now() - started) / 1000
   const scores = new Float32Array(test.count)
-  const pipelines = members.map(({ pipeline }) => pipeline)
   predictMean({ pipelines, calibration: null }, test.rows, test.count, scores)
-  return { scores, seconds, chosen: finish(members) }
+  for (const pipeline of pipelines) pipeline.dispose()
+  return { scores, seconds, chosen: chosen.map(({ learner }) => learner.name) }
+}
+
+/** Every learner with its defaults and drawn settings; the best first. */
+async function searchEach(table: DataTable, search: RoundSearch): Promise<Candidate[]> {
+  const { learners, rounds, trials, seed, stop } = search
+  const wanted = { rounds, trials, seed, validate: stop, options: PLAIN_PIPELINE }
+  const found: Candidate[] = []
+  for (const name of learners) {
+    const of = { ...wanted, learners: [await loadLearner(name)], method: 'random' as const }
+    const { candidates } = await searchModels(table, of)
+    found.push(...candidates.filter(({ folds }) => folds === rounds.length))
+  }
+  return found.sort((a, b) => a.loss - b.loss)
 }
 
 /** How often each learner was chosen, for a note. */
@@ -122,11 +139,4 @@ function tablesOf(given: Supervised): { training: DataTable; test: DataTable } {
 
 function everyRow({ count }: DataTable): Uint32Array {
   return Uint32Array.from({ length: count }, (_, row) => row)
-}
-
-function finish(members: readonly Member[]): string[] {
-  return members.map(({ learner, pipeline }) => {
-    pipeline.dispose()
-    return learner
-  })
 }
