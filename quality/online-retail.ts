@@ -1,8 +1,8 @@
 import { cutAt, HORIZON_DAYS, TEST_CUTS, TRAINING_OFFSETS_DAYS } from './online-retail-cuts.ts'
 import { RETAIL_INPUTS } from './online-retail-inputs.ts'
 import { readRetailCustomers } from './online-retail-orders.ts'
-import { returning } from './online-retail-returning.ts'
-import { spending } from './online-retail-spending.ts'
+import { returning, RETURNING_GOALS } from './online-retail-returning.ts'
+import { spending, SPENDING_GOALS } from './online-retail-spending.ts'
 import type { Protocol } from './protocol.ts'
 
 const DAY_MS = 86_400_000
@@ -13,6 +13,7 @@ export const onlineRetail: Protocol = {
   title: 'Returning customers and their spend: Online Retail II',
   folder: 'online_retail',
   description: `Customers with an order before a cut; predicted is what they do in the ${HORIZON_DAYS} days after it, from ${RETAIL_INPUTS.length} inputs. Test cuts: ${TEST_CUTS.join(', ')}; models are trained on cuts ${TRAINING_OFFSETS_DAYS.join(', ')} days earlier, whose labels were known by then. Figures are means over the test cuts. References are on the full set at cuts in 2011, with more history.`,
+  goals: [...RETURNING_GOALS, ...SPENDING_GOALS],
   async run(context) {
     const customers = await readRetailCustomers(context.folder)
     context.say(`${customers.length} customers`)

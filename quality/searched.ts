@@ -25,6 +25,9 @@ export interface FoldSearch {
   readonly seed: number
 }
 
+/** Of every search that is run anew within each fold of a protocol; the command has 5 and 8. */
+export const NESTED = { folds: 3, trials: 4 }
+
 export interface RoundSearch extends Omit<FoldSearch, 'folds'> {
   /** Settings are drawn for each of them. */
   readonly learners: readonly string[]
