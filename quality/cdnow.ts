@@ -7,7 +7,7 @@ import type { Corrected } from './cdnow-corrected.ts'
 import { fitRepeat } from './cdnow-repeat.ts'
 import type { FittedModel } from './cdnow-repeat.ts'
 import { judgeCounts, judgeOrder } from './customer-counts.ts'
-import { numberColumn, takeRows } from './frame.ts'
+import { takeRows } from './frame.ts'
 import type { Frame, Supervised } from './frame.ts'
 import { available, scoreWith } from './models.ts'
 import type { Candidate, Scored } from './models.ts'
@@ -24,7 +24,6 @@ const CANDIDATES: readonly Candidate[] = [
 ]
 
 const ALONE = 'Weeks 40 to 78, learned from weeks 1 to 39 alone'
-const EXPECTED = 'expected by Pareto/NBD'
 
 /** How often will each customer of one cohort buy again? CDNOW, 1/10 sample. */
 export const cdnow: Protocol = {
@@ -52,7 +51,7 @@ export const cdnow: Protocol = {
     return [
       parameterSection([bg, pareto]),
       withoutLabels([bg, pareto], { frame, actual, corrected }),
-      await withLabels(pareto, { frame, actual }, context),
+      await withLabels({ frame, actual }, context),
     ]
   },
 }
@@ -125,11 +124,7 @@ function withoutLabels(
   }
 }
 
-async function withLabels(
-  pareto: FittedModel,
-  { frame, actual }: Cohort,
-  context: ProtocolContext,
-): Promise<Section> {
+async function withLabels({ frame, actual }: Cohort, context: ProtocolContext): Promise<Section> {
   const rows: ResultRow[] = []
   const add = (label: string, { scores, seconds }: Scored): void => {
     rows.push({ label, origin: 'limn', values: judgeCounts(scores, actual), seconds })
@@ -141,9 +136,6 @@ async function withLabels(
   }
   const search = (given: Supervised): Promise<Scored> => scoreSearched(given, { ...NESTED, seed })
   add('limn train', await crossValidate({ frame, actual }, search))
-  const columns = [...frame.columns, numberColumn(EXPECTED, pareto.counts)]
-  const extended = { frame: { ...frame, columns }, actual }
-  add('limn train, with Pareto/NBD as an input', await crossValidate(extended, search))
   return {
     title: 'Weeks 40 to 78, learned from other customers, 5-fold',
     columns: COUNT_COLUMNS,
