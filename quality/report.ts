@@ -15,7 +15,7 @@ How good the models are on public data, beside published figures and plain basel
 npm run quality -- --data <directory with one folder a data set> --write docs/quality.md
 \`\`\`
 
-\`published\` was read in its source; \`baseline\` is a plain method, computed by this harness or, where the row says so, with scikit-learn or XGBoost on the full set; \`limn\` is a learner of this project with its default settings, and \`limn train\` chooses learner and settings within the training rows, as the command does: no setting and no combination was chosen on the figures shown, and where a protocol chooses otherwise, its note says on which rows. ROC AUC: ties count half. PR AUC: average precision. ECE: calibration error over ten bins. Seconds are those of fitting, all folds or cuts together, on a shared machine with two cores. Splits and fits are seeded: the figures repeat.
+\`published\` was read in its source; \`baseline\` is a plain method, computed by this harness or, where the row says so, with scikit-learn or XGBoost on the full set; \`limn\` is a learner of this project with its default settings, and \`limn train\` chooses learner and settings within the training rows, as the command does: no setting and no combination was chosen on the figures shown, and where a protocol chooses otherwise, its note says on which rows. ROC AUC: ties count half. PR AUC: average precision. ECE: calibration error over ten bins. Seconds are those of fitting, all folds or cuts together, on a machine with two cores that others used at the same time, so that they compare only roughly. Splits and fits are seeded: the figures repeat.
 `
 
 const SUMMARY =

@@ -75,7 +75,7 @@ function once<T>(make: () => T): () => T {
 function madePurchases(): string {
   const horizon = 39
   const truth = { r: 0.8, alpha: 8, s: 0.6, beta: 12 }
-  const { rows, labels, count } = makeParetoNbd(truth, { count: 600, seed: 1, horizon, age: 38 })
+  const { rows, labels, count } = makeParetoNbd(truth, { count: 400, seed: 1, horizon, age: 38 })
   const lines: string[] = []
   for (let customer = 0; customer < count; customer++) {
     const [frequency, recency, age] = rows.subarray(customer * 3, customer * 3 + 3)
