@@ -111,7 +111,7 @@ function judge(scores: Float32Array, { spent }: RetailRows): number[] {
 }
 
 function chosenNote(count: number): string {
-  return `Chosen ${HORIZON_DAYS} days earlier: of ${count} methods (the rows above but zero; each learned one also brought to the total of Pareto/NBD × mean order, and in the mean with it) the one with the least error at the cut ${HORIZON_DAYS} days before the test cut, for which it was fitted on cuts that are again so much older.`
+  return `Chosen ${HORIZON_DAYS} days earlier: of ${count} methods (the rows above but zero; each learned one also brought to the total of Pareto/NBD × mean order, and in the mean with it) the one with the least error at the cut ${HORIZON_DAYS} days before the test cut, for which it was fitted on cuts that are again so much older. Which methods there are to choose from was settled when results at these cuts were known.`
 }
 
 async function methodsAt(cuts: readonly Cut[], seed: number): Promise<Method[]> {
