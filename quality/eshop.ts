@@ -27,6 +27,15 @@ export const eshop: Protocol = {
   folder: 'eshop_2008',
   description:
     'After each click: is it the last one of its session, and which model is clicked next? From the click and those before it. Trained on April to July, tested on August.',
+  goals: [
+    {
+      section: 'Leaving now',
+      row: 'boosted trees',
+      column: 'ROC AUC',
+      goal: 0.65,
+      from: 'direct implementation',
+    },
+  ],
   async run(context) {
     const clicks = await readClicks(context.folder)
     const { frame, labels, training, test } = exampleRows(clicks)

@@ -59,7 +59,7 @@ export interface PreparedExamples {
 /** Inputs of a learner, by the general preparation fitted on the training rows. */
 export function prepareExamples(given: Supervised, form: InputForm): PreparedExamples {
   const { task, training, labels, test, weights = null } = given
-  const columns = training.columns.map((column, i) => tableColumn(column, test.columns[i]))
+  const columns = tableColumns(training, test)
   const raw = rawRows(training, columns)
   const preparation = fitTablePreparation(raw, columns, { form })
   const { width, names, steps } = preparation
@@ -76,6 +76,11 @@ export function prepareExamples(given: Supervised, form: InputForm): PreparedExa
   }
 }
 
+/** How both frames are read as tables. */
+export function tableColumns(training: Frame, test: Frame): TableColumn[] {
+  return training.columns.map((column, i) => tableColumn(column, test.columns[i]))
+}
+
 /** The categories of both, so that each has a code; those not in the training rows count as rare. */
 function tableColumn(training: Column, test: Column): TableColumn {
   const { name } = training
@@ -86,7 +91,8 @@ function tableColumn(training: Column, test: Column): TableColumn {
   return { ...shape, kind: 'category', categories }
 }
 
-function rawRows({ count, columns }: Frame, schema: readonly TableColumn[]): RawRows {
+/** A frame's values, row by row: numbers, and codes of categories. */
+export function rawRows({ count, columns }: Frame, schema: readonly TableColumn[]): RawRows {
   const width = columns.length
   const rows = new Float32Array(count * width)
   columns.forEach((column, i) => {

@@ -1,3 +1,5 @@
+import { foldRounds } from '../src/model/training/rounds.ts'
+import type { Round } from '../src/model/training/rounds.ts'
 import { frameOfRows } from './frame.ts'
 import type { Frame } from './frame.ts'
 import { scoreWith } from './models.ts'
@@ -8,13 +10,10 @@ import type { RetailCustomer } from './online-retail-orders.ts'
 import { meanOf } from './protocol.ts'
 import type { Origin, ProtocolContext, ResultRow } from './protocol.ts'
 
-const DAY_MS = 86_400_000
 export const HORIZON_DAYS = 90
 export const TEST_CUTS = ['2010-10-01', '2010-11-01', '2010-12-01', '2011-01-01']
 /** Days from a training cut to the test cut: the first has its labels just in time. */
 export const TRAINING_OFFSETS_DAYS = [90, 120, 150]
-/** A few thousand customers, and a season between training and test: small trees, many rows a leaf. */
-export const SMALL_TREES = { depth: 2, weightMin: 20, inputShare: 0.3 }
 
 export const REPEAT: readonly Candidate[] = [
   { label: 'BG/NBD', learner: 'bg_nbd', parameters: { horizon: HORIZON_DAYS } },
@@ -23,7 +22,8 @@ export const REPEAT: readonly Candidate[] = [
 
 /** Customers at a test cut, and at the training cuts before it. */
 export interface Cut {
-  readonly date: string
+  /** Days since 1970. */
+  readonly day: number
   readonly training: RetailRows
   readonly trainingFrame: Frame
   readonly test: RetailRows
@@ -36,22 +36,39 @@ export interface Run {
   readonly seconds: number
 }
 
-export function cutAt(customers: readonly RetailCustomer[], date: string): Cut {
-  const day = Date.parse(`${date}T00:00:00Z`) / DAY_MS
+export function cutAt(customers: readonly RetailCustomer[], day: number): Cut {
   const parts = TRAINING_OFFSETS_DAYS.map((offset) => rowsAt(customers, day - offset, HORIZON_DAYS))
   const training: RetailRows = {
+    customers: parts.flatMap((part) => part.customers),
     rows: parts.flatMap(({ rows }) => rows),
     spent: Float32Array.from(parts.flatMap(({ spent }) => [...spent])),
     returned: Uint8Array.from(parts.flatMap(({ returned }) => [...returned])),
   }
   const test = rowsAt(customers, day, HORIZON_DAYS)
   return {
-    date,
+    day,
     training,
     trainingFrame: frameOfRows(RETAIL_INPUTS, training.rows),
     test,
     testFrame: frameOfRows(RETAIL_INPUTS, test.rows),
   }
+}
+
+/**
+ * Rounds of a cross-validation over customers: all rows of one are held together, since the days that
+ * their labels count overlap from one training cut to the next.
+ */
+export function customerRounds({ customers }: RetailRows, folds: number, seed: number): Round[] {
+  const everyone = Uint32Array.from(new Set(customers))
+  const labels = new Float32Array(everyone.length)
+  return foldRounds(labels, { folds, classes: 0, seed }).map(({ held }) => {
+    const isHeld = new Set(Array.from(held, (i) => everyone[i]))
+    const rows = Uint32Array.from(customers.keys())
+    return {
+      fit: rows.filter((row) => !isHeld.has(customers[row])),
+      held: rows.filter((row) => isHeld.has(customers[row])),
+    }
+  })
 }
 
 /** Rows of a table, each the mean over the cuts of what `judge` says of a model's scores. */

@@ -2,6 +2,8 @@ import type { Order, RetailCustomer } from './online-retail-orders.ts'
 
 /** Customers as they were at a cut, and what they did in the days after it. */
 export interface RetailRows {
+  /** Which customer each row is of: the place among all. */
+  readonly customers: readonly number[]
   readonly rows: readonly (readonly number[])[]
   readonly spent: Float32Array
   readonly returned: Uint8Array
@@ -49,7 +51,10 @@ export function rowsAt(
   cut: number,
   horizonDays: number,
 ): RetailRows {
-  const known = customers.filter(({ orders }) => orders.some(({ day }) => day < cut))
+  const places = [...customers.keys()].filter((i) => {
+    return customers[i].orders.some(({ day }) => day < cut)
+  })
+  const known = places.map((i) => customers[i])
   const spent = Float32Array.from(known, ({ orders }) => {
     return sum(
       orders.filter(({ day }) => day >= cut && day < cut + horizonDays),
@@ -57,6 +62,7 @@ export function rowsAt(
     )
   })
   return {
+    customers: places,
     rows: known.map((customer) => inputsAt(customer, cut)),
     spent,
     returned: Uint8Array.from(spent, (value) => Number(value > 0)),

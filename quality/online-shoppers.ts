@@ -3,15 +3,21 @@ import { filesOf, readCsv } from './read-csv.ts'
 import type { CsvRow } from './read-csv.ts'
 import { takeRows, withoutColumns } from './frame.ts'
 import type { Frame } from './frame.ts'
+import type { Goal } from './goals.ts'
 import { logisticBaseline } from './logistic.ts'
 import { available, scoreWith } from './models.ts'
 import type { Candidate } from './models.ts'
 import { BINARY_COLUMNS, binaryValues, meanOf } from './protocol.ts'
 import type { Protocol, ProtocolContext, ResultRow, Section } from './protocol.ts'
+import { describeChosen, NESTED, scoreSearched } from './searched.ts'
+import type { Searched } from './searched.ts'
 import { stratifiedFolds } from './split.ts'
 import type { Fold } from './split.ts'
 
 const FOLDS = 5
+const ALL = 'Stratified 5-fold, all inputs'
+const WITHOUT = 'Stratified 5-fold, without PageValues'
+const LATER = 'Trained on February to October, tested on November and December'
 const THRESHOLD = 0.5
 const LABEL = 'Revenue'
 const CATEGORIES = [
@@ -37,6 +43,18 @@ const CANDIDATES: readonly Candidate[] = [
   { label: 'boosted trees', learner: 'boosted_trees' },
 ]
 
+const OTHER_ROWS =
+  'within the 95 % interval of .919 to .943 that XGBoost has on the full set; other rows, another split'
+const GOALS: readonly Goal[] = [
+  goal(ALL, 'ROC AUC', 0.931, 'XGBoost, full set'),
+  goal(ALL, 'PR AUC', 0.746, 'XGBoost, full set'),
+  { ...goal(ALL, 'ROC AUC', 0.937, 'published XGBoost'), otherwise: OTHER_ROWS },
+  { ...goal(ALL, 'PR AUC', 0.754, 'published XGBoost'), otherwise: 'other rows, another split' },
+  goal(WITHOUT, 'ROC AUC', 0.772, 'XGBoost, full set'),
+  goal(WITHOUT, 'PR AUC', 0.354, 'XGBoost, full set'),
+  goal(LATER, 'ROC AUC', 0.83, 'XGBoost, full set'),
+]
+
 interface Sessions {
   readonly frame: Frame
   readonly labels: Uint8Array
@@ -57,7 +75,8 @@ export const onlineShoppers: Protocol = {
   title: 'Purchase intent: Online Shoppers',
   folder: 'online_shoppers',
   description:
-    'One row a session, 17 inputs; the label is whether it ended with a purchase. Learners have their default settings, and those of the tree learners were chosen with these rows in view: read theirs as slightly optimistic; accuracy and F1 are at the threshold 0.5 and natural prevalence.',
+    'One row a session, 17 inputs; the label is whether it ended with a purchase. The rows of single learners have default settings; those of the tree learners were set when results on this data set were known, so read them as slightly optimistic. Accuracy and F1 are at the threshold 0.5 and natural prevalence.',
+  goals: GOALS,
   async run(context) {
     const sessions = await readSessions(context.folder)
     const { labels } = sessions
@@ -71,6 +90,10 @@ export const onlineShoppers: Protocol = {
   },
 }
 
+function goal(section: string, column: string, figure: number, from: string): Goal {
+  return { section, row: 'limn train', column, goal: figure, from }
+}
+
 function splitsOf({ frame, labels, months }: Sessions, seed: number): Split[] {
   const folds = stratifiedFolds(labels, FOLDS, seed)
   const rows = [...labels.keys()]
@@ -79,7 +102,7 @@ function splitsOf({ frame, labels, months }: Sessions, seed: number): Split[] {
   const withoutValues = withoutColumns(frame, ['PageValues'])
   return [
     {
-      title: 'Stratified 5-fold, all inputs',
+      title: ALL,
       frame,
       folds,
       reference: REFERENCE_ALL,
@@ -88,14 +111,14 @@ function splitsOf({ frame, labels, months }: Sessions, seed: number): Split[] {
       ],
     },
     {
-      title: 'Stratified 5-fold, without PageValues',
+      title: WITHOUT,
       frame: withoutValues,
       folds,
       reference: [reference('XGBoost, 80/20 of the full set', 'baseline', [0.772, 0.354])],
       notes: ['PageValues holds the value of transactions that the session completed.'],
     },
     {
-      title: 'Trained on February to October, tested on November and December',
+      title: LATER,
       frame: withoutColumns(frame, ['Month']),
       folds: byMonth,
       reference: [reference('XGBoost, full set', 'baseline', [0.83])],
@@ -146,7 +169,20 @@ async function judge(split: Split, labels: Uint8Array, context: ProtocolContext)
     rows.push({ label: candidate.label, origin: 'limn', values: meanOf(runs), seconds })
     context.say(`  ${candidate.label}: ROC AUC ${meanOf(runs)[0].toFixed(4)}`)
   }
-  return { title: split.title, columns: BINARY_COLUMNS, rows, notes: split.notes }
+  const runs: Searched[] = []
+  for (const fold of split.folds) {
+    const options = { ...NESTED, seed: context.seed }
+    runs.push(await scoreSearched(problemOf(split, fold, labels), options))
+  }
+  const values = meanOf(runs.map(({ scores }, i) => valuesOf(scores, split.folds[i], labels)))
+  const seconds = runs.reduce((sum, run) => sum + run.seconds, 0)
+  rows.push({ label: 'limn train', origin: 'limn', values, seconds })
+  context.say(`  limn train: ROC AUC ${values[0].toFixed(4)}`)
+  const notes = [
+    ...split.notes,
+    `limn train: learners and ${NESTED.trials} drawn settings, compared in ${NESTED.folds} folds of the training rows of each split. It chose: ${describeChosen(runs)}.`,
+  ]
+  return { title: split.title, columns: BINARY_COLUMNS, rows, notes }
 }
 
 function logisticOf(split: Split, fold: Fold, labels: Uint8Array): Float32Array {

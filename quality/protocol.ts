@@ -1,4 +1,5 @@
 import type { BinaryMetrics, ValueMetrics } from '../src/model/metrics.ts'
+import type { Goal } from './goals.ts'
 
 /** Where a figure comes from: read in its source, a plain method of this harness, or a learner of Limn. */
 export type Origin = 'published' | 'baseline' | 'limn'
@@ -36,6 +37,7 @@ export interface Protocol {
   /** Of the data directory. */
   readonly folder: string
   readonly description: string
+  readonly goals: readonly Goal[]
   run(context: ProtocolContext): Promise<readonly Section[]>
 }
 

@@ -1,10 +1,10 @@
+import { renderSummary } from './goals.ts'
+import type { Goals } from './goals.ts'
 import type { ResultRow, Section } from './protocol.ts'
 
-export interface ProtocolReport {
+export interface ProtocolReport extends Goals {
   readonly name: string
-  readonly title: string
   readonly description: string
-  readonly sections: readonly Section[]
 }
 
 const INTRODUCTION = `# Quality
@@ -15,12 +15,16 @@ How good the models are on public data, beside published figures and plain basel
 npm run quality -- --data <directory with one folder a data set> --write docs/quality.md
 \`\`\`
 
-\`published\` was read in its source; \`baseline\` is a plain method, computed by this harness or, where the row says so, with scikit-learn or XGBoost on the full set; \`limn\` is a learner of this project with its default settings unless the row says otherwise. ROC AUC: ties count half. PR AUC: average precision. ECE: calibration error over ten bins. Seconds are those of fitting, all folds or cuts together, on a shared machine with two cores. Splits and fits are seeded: the figures repeat.
+\`published\` was read in its source; \`baseline\` is a plain method, computed by this harness or, where the row says so, with scikit-learn or XGBoost on the full set; \`limn\` is a learner of this project with its default settings, and \`limn train\` chooses learner and settings within the training rows, as the command does: no setting and no combination was chosen on the figures shown, and where a protocol chooses otherwise, its note says on which rows. ROC AUC: ties count half. PR AUC: average precision. ECE: calibration error over ten bins. Seconds are those of fitting, all folds or cuts together, on a machine with two cores that others used at the same time, so that they compare only roughly. Splits and fits are seeded: the figures repeat.
 `
+
+const SUMMARY =
+  'Goals are published figures or the best plain baseline, compared in the digits shown. Where the goal is of the full set, ours is of the part at hand.'
 
 /** The whole document. */
 export function renderDocument(reports: readonly ProtocolReport[]): string {
-  return `${INTRODUCTION}\n${reports.map(renderReport).join('\n')}`
+  const summary = `## Summary\n\n${SUMMARY}\n\n${renderSummary(reports)}\n`
+  return `${INTRODUCTION}\n${summary}\n${reports.map(renderReport).join('\n')}`
 }
 
 /** One data set: its sections as Markdown tables. */

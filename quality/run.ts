@@ -64,8 +64,8 @@ for (const protocol of chosen()) {
   const started = performance.now()
   say(`== ${protocol.name}`)
   const sections = await protocol.run({ folder, seed, say: (text) => say(`  ${text}`) })
-  const { name, title, description } = protocol
-  const report = { name, title, description, sections }
+  const { name, title, description, goals } = protocol
+  const report = { name, title, description, sections, goals }
   reports.push(report)
   say(`${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`)
   if (options.json !== true) process.stdout.write(`${renderReport(report)}\n`)

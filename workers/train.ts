@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { settle } from '../src/model/trainer.ts'
+import { trainTableInWorker } from '../src/model/training/train-table-in-worker.ts'
 import type { TaskOutcome, TrainerTask } from '../src/model/trainer.ts'
 import { buildJournalDataset } from '../src/shard/build-journal-dataset.ts'
 import { evaluateOnShards, trainOnShards } from '../src/shard/journal-training.ts'
@@ -12,6 +13,7 @@ export default function run({
   return settle<unknown>(() => {
     if (task.kind === 'dataset') return buildJournalDataset(task.request, port)
     if (task.kind === 'train') return trainOnShards(task.request, port)
+    if (task.kind === 'trainTable') return trainTableInWorker(task.request, port)
     return evaluateOnShards(task.request, port)
   })
 }

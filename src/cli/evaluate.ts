@@ -7,7 +7,7 @@ import { LimnError } from '../protocol/errors.ts'
 import { command, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
 import { numbersOf, numbersText } from './metrics-text.ts'
-import { fileAndLabel } from './model-options.ts'
+import { fileAndLabel, versionOf } from './model-options.ts'
 import { modelRequest, withTrainer } from './training.ts'
 
 interface EvaluateOptions extends CommonOptions {
@@ -33,8 +33,8 @@ async function evaluate(
 ): Promise<void> {
   const settings = loadSettings(options)
   const registry = new ModelRegistry(settings.config.models.dir)
-  const version = given === undefined ? await registry.liveVersion(name) : Number(given)
-  if (version === null || !Number.isInteger(version)) {
+  const version = given === undefined ? await registry.liveVersion(name) : versionOf(given)
+  if (version === null) {
     throw new LimnError('ERR_MODEL_UNKNOWN', `${name} has no live version; name one`)
   }
   if (options.table !== undefined || options.label !== undefined) {

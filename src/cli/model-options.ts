@@ -20,11 +20,25 @@ export function numberIn(
   text: string,
   range: { readonly min: number; readonly max: number; readonly whole?: boolean },
 ): number {
-  const value = Number(text)
+  const value = text.trim() === '' ? Number.NaN : Number(text)
   const { min, max, whole = false } = range
   if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value
   const kind = whole ? 'a whole number' : 'a number'
   throw refused(`${option} takes ${kind} from ${min} to ${max}, found "${text}"`)
+}
+
+/** @throws LimnError ERR_CLI_OPTION */
+export function seedOf(text: string): number {
+  return numberIn('--seed', text, { min: 0, max: SEED_MAX, whole: true })
+}
+
+/** A larger one would be taken modulo 2³². */
+const SEED_MAX = 4_294_967_295
+
+/** A version as it is written. @throws LimnError ERR_MODEL_UNKNOWN */
+export function versionOf(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new LimnError('ERR_MODEL_UNKNOWN', `a version is a number, found "${text}"`)
 }
 
 /** @throws LimnError ERR_CLI_OPTION */
@@ -38,7 +52,7 @@ export function oneOf<T extends string>(option: string, text: string, allowed: r
 export function costsOf(text: string): ThresholdChoice {
   const parts = text.split(':').map(Number)
   const [falsePositive, falseNegative] = parts
-  if (parts.length === 2 && falsePositive > 0 && falseNegative > 0) {
+  if (parts.length === 2 && parts.every((cost) => cost > 0 && Number.isFinite(cost))) {
     return { by: 'cost', truePositive: 0, falsePositive, falseNegative, trueNegative: 0 }
   }
   throw refused(`--costs takes two numbers above 0 such as 1:5, found "${text}"`)

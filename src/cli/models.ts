@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { ModelRegistry } from '../model/registry.ts'
+import { readModelVersion } from '../model/version/model-version.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { command, group, loadSettings, print, printJson } from './context.ts'
 import type { CommonOptions } from './context.ts'
+import { versionOf } from './model-options.ts'
 
 export function modelsCommand(): Command {
   const models = group('models', 'list, show, promote, roll back and retire model versions')
@@ -52,7 +54,7 @@ async function show(
   options: CommonOptions,
 ): Promise<void> {
   const models = registry(options)
-  const shown = version === undefined ? await models.liveVersion(name) : numberOf(version)
+  const shown = version === undefined ? await models.liveVersion(name) : versionOf(version)
   if (shown === null) {
     throw new LimnError('ERR_MODEL_UNKNOWN', `${name} has no live version; name one`)
   }
@@ -60,8 +62,11 @@ async function show(
 }
 
 async function promote(name: string, version: string, options: CommonOptions): Promise<void> {
-  await registry(options).promote(name, numberOf(version))
-  report(options, { model: name, live: numberOf(version) })
+  const models = registry(options)
+  const whole = await readModelVersion(models.directoryOf(name, versionOf(version)))
+  whole.dispose()
+  await models.promote(name, versionOf(version))
+  report(options, { model: name, live: versionOf(version) })
 }
 
 async function rollback(name: string, options: CommonOptions): Promise<void> {
@@ -70,8 +75,8 @@ async function rollback(name: string, options: CommonOptions): Promise<void> {
 }
 
 async function retire(name: string, version: string, options: CommonOptions): Promise<void> {
-  await registry(options).retire(name, numberOf(version))
-  report(options, { model: name, retired: numberOf(version) })
+  await registry(options).retire(name, versionOf(version))
+  report(options, { model: name, retired: versionOf(version) })
 }
 
 function report(options: CommonOptions, done: Record<string, unknown>): void {
@@ -81,9 +86,4 @@ function report(options: CommonOptions, done: Record<string, unknown>): void {
       .map(([key, value]) => `${key} ${value}`)
       .join(', '),
   )
-}
-
-function numberOf(version: string): number {
-  if (/^\d{1,9}$/.test(version)) return Number(version)
-  throw new LimnError('ERR_MODEL_UNKNOWN', `a version is a number, found "${version}"`)
 }

@@ -11,9 +11,9 @@ import { Progress } from './progress.ts'
 /** The request for a model that the profile file declares. */
 export function modelRequest(settings: Settings, name: string, seed: number): ModelRequest {
   const { config, profile } = settings
-  const model = profile.models[name]
+  const model = Object.hasOwn(profile.models, name) ? profile.models[name] : undefined
   if (model === undefined) {
-    const known = Object.keys(profile.models).join(', ')
+    const known = Object.keys(profile.models).join(', ') || 'none'
     const message = `no model "${name}" in ${config.profile.file}; there are: ${known}`
     throw new LimnError('ERR_MODEL_UNKNOWN', message)
   }
@@ -43,7 +43,7 @@ export async function withTrainer<T>(
 }
 
 /** The first Ctrl-C asks for the best so far, the second ends at once. */
-export async function interruptible<T>(
+async function interruptible<T>(
   work: (interrupt: AbortSignal, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const [soft, hard] = [new AbortController(), new AbortController()]
@@ -61,7 +61,7 @@ export async function interruptible<T>(
 }
 
 /** Shows how a search goes on. */
-export function searchProgress(): (at: SearchProgress) => void {
+function searchProgress(): (at: SearchProgress) => void {
   const bar = new Progress('search', 'fits')
   return ({ done, total, learner, best, secondsLeft }) => {
     const loss = best === null ? '' : `, best loss ${best.toFixed(4)}`

@@ -165,8 +165,21 @@ export const modelSchema = Type.Object(
         minItems: 1,
         maxItems: 16,
         description:
-          'Learners that compete, of those that learn the task. Default: logistic (classes) or linear (values), and network.',
+          'Learners that compete, of those that learn the task. Default: logistic (classes) or linear (values), and boosted_trees.',
       }),
+    ),
+    parameters: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[a-z_]{1,40}$', allowed: 'the name of a learner' }),
+        Type.Record(
+          Type.String({ pattern: '^[a-zA-Z0-9]{1,40}$', allowed: 'the name of a setting' }),
+          Type.Number(),
+        ),
+        {
+          description:
+            'Settings instead of a learner’s defaults, such as `network: { hidden1: 16 }`.',
+        },
+      ),
     ),
     search: Type.Object(
       {

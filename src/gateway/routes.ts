@@ -28,10 +28,13 @@ import {
   MembersParameters,
   Message,
   MessageBatch,
+  ModelsAnswer,
   NoParameters,
   PixelParameters,
   PredictionAnswer,
+  PredictionBatchAnswer,
   PredictionParameters,
+  PredictionsAnswer,
   ProfileParameters,
 } from './schemas.ts'
 import { settingsHandler } from './segment-settings.ts'
@@ -95,6 +98,7 @@ export const ROUTES: readonly Route[] = [
   }),
   read('/v1/profiles/{id}/predictions', "Every model's prediction for a profile", {
     query: PredictionParameters,
+    answer: PredictionsAnswer,
     handler: predictionsHandler,
   }),
   read('/v1/profiles/{id}/predictions/{model}', "One model's prediction for a profile", {
@@ -104,6 +108,7 @@ export const ROUTES: readonly Route[] = [
   }),
   {
     ...read('/v1/predictions/{model}', "One model's predictions for many profiles", {
+      answer: PredictionBatchAnswer,
       handler: predictionBatchHandler,
     }),
     method: 'POST',
@@ -115,7 +120,7 @@ export const ROUTES: readonly Route[] = [
     query: MembersParameters,
     handler: membersHandler,
   }),
-  read('/v1/models', 'Models that score', { handler: modelsHandler }),
+  read('/v1/models', 'Models that score', { answer: ModelsAnswer, handler: modelsHandler }),
   socket('/v1/live', 'Changes as they happen, over a WebSocket', 'read', LiveParameters),
   read('/healthz', 'The process is alive', { scope: null, handler: healthHandler }),
   read('/readyz', 'Recovered and accepting events', { scope: null, handler: readyHandler }),

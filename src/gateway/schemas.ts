@@ -125,18 +125,40 @@ const Rejected = Type.Array(
   Type.Object({ index: Type.Integer(), code: Type.String(), reason: Type.String() }),
 )
 
-const Prediction = Type.Object({
-  model: Type.String(),
-  version: Type.String(),
-  score: Type.Number(),
-  label: Type.Union([Type.String(), Type.Null()]),
-  position: Type.String(),
+const Prediction = Type.Object(
+  {
+    model: Type.String(),
+    version: Type.String(),
+    score: Type.Number({
+      description:
+        'A probability (of two classes: of the second; of several: of the label), or a value',
+    }),
+    label: Type.Union([Type.String(), Type.Null()], {
+      description: 'The class that it is taken for; null of a value',
+    }),
+    scores: Type.Optional(
+      Type.Record(Type.String(), Type.Number(), {
+        description: 'Probability of each class, where there are more than two',
+      }),
+    ),
+    position: Type.String({ description: "Of the profile's last record that the score has seen" }),
+  },
+  { additionalProperties: false },
+)
+
+const ErrorBody = Type.Object({
+  code: Type.String({ pattern: '^ERR_[A-Z_]+$', description: 'Match this; see docs/errors.md' }),
+  message: Type.String(),
 })
+
+/** One that does not serve is an error among the others' predictions. */
+const PredictionOrError = Type.Union([Prediction, Type.Object({ error: ErrorBody })])
+const Predictions = Type.Record(Type.String(), PredictionOrError, { description: 'By model' })
 
 export const IngestAnswer = Type.Object({
   success: Type.Literal(true),
   position: Type.Optional(Type.String({ description: 'With predict' })),
-  predictions: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  predictions: Type.Optional(Predictions),
   rejected: Type.Optional(Rejected),
 })
 
@@ -146,16 +168,11 @@ export const StreamReply = Type.Object({
   accepted: Type.Integer(),
   rejected: Rejected,
   credits: Type.Integer({ description: 'Frames that may be unacknowledged from now on' }),
-  predictions: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  predictions: Type.Optional(Predictions),
   error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
 })
 
-export const ErrorAnswer = Type.Object({
-  error: Type.Object({
-    code: Type.String({ pattern: '^ERR_[A-Z_]+$', description: 'Match this; see docs/errors.md' }),
-    message: Type.String(),
-  }),
-})
+export const ErrorAnswer = Type.Object({ error: ErrorBody })
 
 export const EventPage = Type.Object({
   events: Type.Array(Type.Unknown()),
@@ -163,4 +180,41 @@ export const EventPage = Type.Object({
 })
 
 export const PredictionAnswer = Prediction
+export const PredictionsAnswer = Type.Object({ predictions: Predictions })
+export const PredictionBatchAnswer = Type.Object({
+  model: Type.String(),
+  predictions: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      prediction: Type.Union([PredictionOrError, Type.Null()], {
+        description: 'Null: no such shopper',
+      }),
+    }),
+    { description: 'As many as ids were asked for, in their order' },
+  ),
+})
+
+export const ModelsAnswer = Type.Object({
+  models: Type.Array(
+    Type.Object(
+      {
+        model: Type.String(),
+        version: Type.String(),
+        learner: Type.String(),
+        task: Type.Union(
+          ['binary', 'multiclass', 'regression', 'count'].map((task) => Type.Literal(task)),
+        ),
+        target: Type.String({ description: 'What is predicted, in words' }),
+        classes: Type.Array(Type.String(), { description: 'None of a value' }),
+        threshold: Type.Union([Type.Number(), Type.Null()], {
+          description: 'Of two classes: a score of at least it is labelled as the second',
+        }),
+        metrics: Type.Record(Type.String(), Type.Union([Type.Number(), Type.Null()]), {
+          description: 'On rows that the model was not fitted on',
+        }),
+      },
+      { additionalProperties: false },
+    ),
+  ),
+})
 export const AnyObject: TSchema = Type.Object({}, { additionalProperties: true })

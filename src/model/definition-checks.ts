@@ -100,6 +100,11 @@ function learningFaults(definition: ModelDefinition): ModelFault[] {
     faults.push(wrong(['search', 'trials'], search.trials, 'a whole number 0–1000'))
   }
   if (learners !== undefined) faults.push(...learnerFaults(definition, learners))
+  for (const name of Object.keys(definition.parameters ?? {})) {
+    const known = Object.keys(LEARNER_TASKS)
+    if (known.includes(name)) continue
+    faults.push(wrong(['parameters', name], name, `learners: ${known.join(', ')}`))
+  }
   const task = taskOf(definition)
   if (task === 'binary' || task === 'multiclass') return faults
   const allowed = `only for classes; the task is ${task}`

@@ -64,6 +64,9 @@ export interface FeatureChoice {
   readonly cross: readonly (readonly string[])[]
 }
 
+/** Settings instead of a learner's defaults, by its name. */
+export type LearnerParameters = Readonly<Record<string, Readonly<Record<string, number>>>>
+
 export interface SelectOptions {
   readonly k: number
   readonly by: (typeof SELECTIONS)[number]
@@ -89,6 +92,7 @@ export interface ModelDefinition {
   readonly holdout?: number
   readonly folds?: number
   readonly learners?: readonly string[]
+  readonly parameters?: LearnerParameters
   readonly search?: Partial<SearchOptions>
   readonly classWeights?: (typeof CLASS_WEIGHTS)[number]
   readonly threshold?: { readonly by?: 'f1' | 'cost' } & Partial<Costs>
@@ -130,6 +134,7 @@ export interface ModelPlan {
   readonly holdout: number
   readonly folds: number
   readonly learners: readonly string[]
+  readonly parameters: LearnerParameters
   readonly search: SearchOptions
   readonly classWeights: (typeof CLASS_WEIGHTS)[number]
   readonly threshold: ThresholdChoice
@@ -154,6 +159,7 @@ export function planModel(definition: ModelDefinition): ModelPlan {
     holdout: definition.holdout ?? MODEL_DEFAULTS.holdout,
     folds: definition.folds ?? MODEL_DEFAULTS.folds,
     learners: definition.learners ?? defaultLearners(task),
+    parameters: definition.parameters ?? {},
     search: { method: search?.method ?? 'random', trials: search?.trials ?? MODEL_DEFAULTS.trials },
     classWeights: definition.classWeights ?? 'none',
     threshold: planThreshold(definition.threshold ?? {}),
@@ -220,8 +226,8 @@ function planThreshold(given: NonNullable<ModelDefinition['threshold']>): Thresh
 
 function defaultLearners(task: ModelTask): readonly string[] {
   return task === 'binary' || task === 'multiclass'
-    ? ['logistic', 'network']
-    : ['linear', 'network']
+    ? ['logistic', 'boosted_trees']
+    : ['linear', 'boosted_trees']
 }
 
 function listOf(names: string | readonly string[]): readonly string[] {

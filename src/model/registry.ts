@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, writeFile, open } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LimnError } from '../protocol/errors.ts'
@@ -29,7 +29,11 @@ interface LiveState {
   readonly previous: readonly number[]
 }
 
+const NOTHING_LIVE: LiveState = { live: null, previous: [] }
 const PREVIOUS_MAX = 32
+const DRAFT = /^\.(?:draft|live)-(\d+)-/
+/** A draft that is this old was left by a process that was killed. */
+const DRAFT_AGE_MAX_MS = 3_600_000
 
 /**
  * Model versions on disk: `<directory>/<name>/<version>/{manifest.json, weights.bin}` and
@@ -37,7 +41,8 @@ const PREVIOUS_MAX = 32
  *
  * A version directory appears by one rename, complete, and is never changed; `live.json` is
  * replaced by one rename. So a failed or interrupted save leaves what serves untouched, and
- * readers in other threads need no lock. One process writes.
+ * readers in other threads need no lock. Processes that save at once get different versions; of those
+ * that promote at once the last one's is live.
  */
 export class ModelRegistry {
   private readonly directory: string
@@ -58,7 +63,7 @@ export class ModelRegistry {
 
   /** Ascending. */
   async versions(name: string): Promise<number[]> {
-    const names = await entries(join(this.directory, checkName(name)))
+    const names = await entries(join(this.directory, checkModelName(name)))
     return names
       .filter((entry) => /^[1-9]\d*$/.test(entry))
       .map(Number)
@@ -70,7 +75,7 @@ export class ModelRegistry {
   }
 
   directoryOf(name: string, version: number): string {
-    return join(this.directory, checkName(name), String(version))
+    return join(this.directory, checkModelName(name), String(version))
   }
 
   /** @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT */
@@ -88,10 +93,11 @@ export class ModelRegistry {
     manifestOf: (made: VersionFacts) => Manifest,
     others: Readonly<Record<string, (manifest: Manifest) => string>> = {},
   ): Promise<Manifest> {
-    const parent = join(this.directory, checkName(name))
-    const draft = join(parent, `.draft-${randomUUID()}`)
+    const parent = join(this.directory, checkModelName(name))
+    const draft = join(parent, `.draft-${process.pid}-${randomUUID()}`)
     try {
       await mkdir(draft, { recursive: true })
+      await this.removeDrafts(name, 'old')
       await writeDurably(join(draft, WEIGHTS), weights)
       for (;;) {
         const number = Math.max(0, ...(await this.versions(name))) + 1
@@ -107,19 +113,37 @@ export class ModelRegistry {
         if (await renameIfFree(draft, join(parent, String(number)))) return manifest
       }
     } catch (error) {
-      await rm(draft, { recursive: true, force: true })
-      if (error instanceof LimnError) throw error
-      throw new LimnError('ERR_MODEL_SAVE', `model ${name} was not saved: ${reason(error)}`, {
-        cause: error,
-        retryable: true,
-      })
+      await discard(draft)
+      throw notSaved(`model ${name} was not saved`, error)
     }
   }
 
-  /** Makes a version live, after reading it whole. */
+  /**
+   * Removes drafts of saves that never ended: those that a killed process left (`old`), or this
+   * process's (`own`), once none of its threads saves any more.
+   */
+  async removeDrafts(name: string, which: 'old' | 'own'): Promise<void> {
+    const parent = join(this.directory, checkModelName(name))
+    for (const entry of await entries(parent)) {
+      const pid = DRAFT.exec(entry)?.[1]
+      if (pid === undefined) continue
+      const path = join(parent, entry)
+      const isMeant = which === 'own' ? Number(pid) === process.pid : await isOld(path)
+      if (isMeant) await rm(path, { recursive: true, force: true, maxRetries: 3 })
+    }
+  }
+
+  /**
+   * Makes a version live, after reading it whole. A damaged `live.json` is replaced: what was live
+   * before is then not known any more.
+   * @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT, ERR_MODEL_SAVE
+   */
   async promote(name: string, version: number): Promise<void> {
     await readVersionFiles(this.directoryOf(name, version))
-    const state = await this.state(name)
+    const state = await this.state(name).catch((error: unknown): LiveState => {
+      if (error instanceof LimnError && error.code === 'ERR_MODEL_CORRUPT') return NOTHING_LIVE
+      throw error
+    })
     if (state.live === version) return
     const previous = state.live === null ? state.previous : [...state.previous, state.live]
     await this.writeState(name, { live: version, previous: previous.slice(-PREVIOUS_MAX) })
@@ -152,9 +176,9 @@ export class ModelRegistry {
   }
 
   private async state(name: string): Promise<LiveState> {
-    const path = join(this.directory, checkName(name), LIVE)
+    const path = join(this.directory, checkModelName(name), LIVE)
     const text = await readOptional(path)
-    if (text === null) return { live: null, previous: [] }
+    if (text === null) return NOTHING_LIVE
     try {
       const { live, previous } = JSON.parse(text) as LiveState
       if ((live !== null && !Number.isInteger(live)) || !Array.isArray(previous))
@@ -166,10 +190,36 @@ export class ModelRegistry {
   }
 
   private async writeState(name: string, state: LiveState): Promise<void> {
-    const path = join(this.directory, name, LIVE)
-    await writeDurably(`${path}.draft`, JSON.stringify(state))
-    await rename(`${path}.draft`, path)
+    const parent = join(this.directory, name)
+    const draft = join(parent, `.live-${process.pid}-${randomUUID()}`)
+    try {
+      await writeDurably(draft, JSON.stringify(state))
+      await rename(draft, join(parent, LIVE))
+    } catch (error) {
+      await discard(draft)
+      throw notSaved(`version ${state.live} of model ${name} was not made live`, error)
+    }
   }
+}
+
+/** A draft that cannot be removed now is removed once it is old; what failed before is told. */
+async function discard(draft: string): Promise<void> {
+  await rm(draft, { recursive: true, force: true }).catch(() => undefined)
+}
+
+async function isOld(path: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > DRAFT_AGE_MAX_MS
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+function notSaved(what: string, cause: unknown): LimnError {
+  if (cause instanceof LimnError) return cause
+  const options = { cause, retryable: true }
+  return new LimnError('ERR_MODEL_SAVE', `${what}: ${reason(cause)}`, options)
 }
 
 /**
@@ -240,11 +290,15 @@ async function readOptional(path: string): Promise<string | null> {
     return await readFile(path, 'utf8')
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null
-    throw error
+    throw corrupt(path, `cannot be read: ${reason(error)}`, error)
   }
 }
 
-function checkName(name: string): string {
+/**
+ * The name of a model, as it is.
+ * @throws LimnError ERR_MODEL_NAME
+ */
+export function checkModelName(name: string): string {
   if (NAME.test(name)) return name
   throw new LimnError(
     'ERR_MODEL_NAME',

@@ -7,7 +7,9 @@ import type { DatasetProgress } from './dataset-files/build-dataset.ts'
 import type { DatasetManifest } from './dataset-files/manifest.ts'
 import type { ModelDefinition } from './definition.ts'
 import type { Evaluation } from './evaluation/evaluate.ts'
+import { ModelRegistry } from './registry.ts'
 import type { JournalTrainingResult, TrainProgress } from './training/train-on-journal.ts'
+import type { TableTrainingRequest, TrainingResult } from './training/train-on-table.ts'
 
 /** What a training worker must know; plain data. */
 export interface ModelRequest {
@@ -28,6 +30,12 @@ export interface TrainRequest extends ModelRequest {
   readonly promote: boolean
 }
 
+export interface TableTrainRequest extends Omit<TableTrainingRequest, 'signal' | 'progress'> {
+  /** The registry's directory. */
+  readonly modelsDir: string
+  readonly promote: boolean
+}
+
 export interface EvaluateRequest extends ModelRequest {
   readonly version: number
 }
@@ -42,6 +50,7 @@ export interface DatasetRequest extends ModelRequest {
 
 export type TrainerTask =
   | { readonly kind: 'train'; readonly request: TrainRequest }
+  | { readonly kind: 'trainTable'; readonly request: TableTrainRequest }
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
   | { readonly kind: 'dataset'; readonly request: DatasetRequest }
 
@@ -88,6 +97,11 @@ export class Trainer {
     return this.run({ kind: 'train', request }, options) as Promise<JournalTrainingResult>
   }
 
+  /** The same on a plain table. */
+  trainTable(request: TableTrainRequest, options: RunOptions = {}): Promise<TrainingResult> {
+    return this.run({ kind: 'trainTable', request }, options) as Promise<TrainingResult>
+  }
+
   evaluate(request: EvaluateRequest, options: RunOptions = {}): Promise<Evaluation> {
     return this.run({ kind: 'evaluate', request }, options) as Promise<Evaluation>
   }
@@ -128,6 +142,8 @@ export class Trainer {
       })
     } catch (error) {
       if (options.signal?.aborted !== true) throw error
+      const { name, modelsDir } = task.request
+      await new ModelRegistry(modelsDir).removeDrafts(name, 'own')
       throw new LimnError('ERR_MODEL_INTERRUPTED', 'training was interrupted; nothing was saved', {
         cause: error,
         retryable: true,

@@ -152,12 +152,24 @@ export class ShardClient implements Shards {
     return recent.sort((a, b) => b.time - a.time)
   }
 
-  /** Loads a model version in every shard, warmed, then serves it; null stops serving the model. */
+  /**
+   * Loads a model version in every shard, warmed, then serves it; null stops serving the model. Where
+   * one shard cannot, those that could go back to the version before: all answer from the same.
+   * @throws LimnError what loading throws, ERR_SHARD_UNAVAILABLE (retryable)
+   */
   async setModel(name: string, directory: string | null): Promise<void> {
-    await Promise.all(
-      this.workers.map((w) => w.call((id) => ({ type: 'model', id, name, directory }))),
-    )
-    this.models.set(name, directory)
+    const load = (worker: ShardWorker, from: string | null): Promise<void> =>
+      worker.call((id) => ({ type: 'model', id, name, directory: from }))
+    const outcomes = await Promise.allSettled(this.workers.map((w) => load(w, directory)))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed === undefined) {
+      this.models.set(name, directory)
+      return
+    }
+    const before = this.models.get(name) ?? null
+    const took = this.workers.filter((_, shard) => outcomes[shard].status === 'fulfilled')
+    await Promise.allSettled(took.map((worker) => load(worker, before)))
+    throw failed.reason
   }
 
   async removeDeadLetter(shard: number, letter: number): Promise<void> {

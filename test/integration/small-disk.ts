@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -20,4 +20,16 @@ export function smallDisk(mebibytes: number): { path: string; remove: () => void
     rmSync(path, { recursive: true, force: true })
   }
   return { path, remove }
+}
+
+/** Writes a file until nothing more fits, and returns its path. */
+export function fillDisk(directory: string): string {
+  const file = join(directory, 'ballast')
+  const block = Buffer.alloc(65_536)
+  try {
+    for (;;) writeFileSync(file, block, { flag: 'a' })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return file
+    throw error
+  }
 }

@@ -16,7 +16,7 @@ describe('planModel', () => {
       select: null,
       holdout: 0.25,
       folds: 0,
-      learners: ['logistic', 'network'],
+      learners: ['logistic', 'boosted_trees'],
       threshold: { by: 'f1' },
       calibration: 'auto',
     })

@@ -95,3 +95,25 @@ describe('Outcomes', () => {
     }
   })
 })
+
+test('a sum beyond 32-bit floats is no label', () => {
+  const outcomes = new Outcomes(true)
+  const at = (time: number) => ({ person: 0, time, shard: 0, sequence: time })
+  for (const [time, value] of [
+    [1, 5],
+    [20, 3e38],
+    [21, 3e38],
+    [40, 1e300],
+  ]) {
+    outcomes.add(at(time), value)
+  }
+  outcomes.seal()
+  const sumFrom = (time: number) => outcomes.label(at(time), { label: 'sum', within: 10 })
+  expect([0, 15, 20, 35, 50].map(sumFrom)).toEqual([
+    5,
+    Number.NaN,
+    Math.fround(3e38),
+    Number.NaN,
+    0,
+  ])
+})

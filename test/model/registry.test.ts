@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -51,6 +51,40 @@ test('a save that fails leaves no trace', async () => {
   await expect(saveMade(registry, broken)).rejects.toMatchObject({ code: 'ERR_MODEL_SAVE' })
   expect((await readdir(join(directory, 'purchase'))).sort()).toEqual(['1', 'live.json'])
   expect(await registry.liveVersion('purchase')).toBe(1)
+})
+
+test('a damaged live.json is replaced by a promotion', async () => {
+  for (const seed of [1, 2]) await saveMade(registry, { seed })
+  await registry.promote('purchase', 1)
+  await writeFile(join(directory, 'purchase', 'live.json'), '{"live":')
+  const corrupt = { code: 'ERR_MODEL_CORRUPT' }
+  await expect(registry.liveVersion('purchase')).rejects.toMatchObject(corrupt)
+  await expect(registry.rollback('purchase')).rejects.toMatchObject(corrupt)
+  await registry.promote('purchase', 2)
+  expect(await registry.liveVersion('purchase')).toBe(2)
+})
+
+test('drafts that a killed process left go with a later save, those of others stay', async () => {
+  const path = join(directory, 'purchase')
+  await saveMade(registry)
+  for (const name of ['.draft-1-old', '.draft-1-new', `.draft-${process.pid}-own`]) {
+    await mkdir(join(path, name))
+    await writeFile(join(path, name, 'weights.bin'), 'half')
+  }
+  const longAgo = new Date(Date.now() - 2 * 3_600_000)
+  await utimes(join(path, '.draft-1-old'), longAgo, longAgo)
+  await saveMade(registry, { seed: 2 })
+  const drafts = async () => (await readdir(path)).filter((name) => name.startsWith('.')).sort()
+  expect(await drafts()).toEqual(['.draft-1-new', `.draft-${process.pid}-own`].sort())
+  await registry.removeDrafts('purchase', 'own')
+  expect(await drafts()).toEqual(['.draft-1-new'])
+})
+
+test('promotions at once leave one of the versions live', async () => {
+  for (const seed of [1, 2, 3]) await saveMade(registry, { seed })
+  await Promise.all([1, 2, 3].map((version) => registry.promote('purchase', version)))
+  expect([1, 2, 3]).toContain(await registry.liveVersion('purchase'))
+  expect((await readdir(join(directory, 'purchase'))).sort()).toEqual(['1', '2', '3', 'live.json'])
 })
 
 test('two saves at once get two versions', async () => {

@@ -21,9 +21,11 @@ beforeAll(() => {
 
 afterAll(() => rmSync(data, { recursive: true }))
 
+/** A run is long enough to be looked at by several tests. */
+const firstRun = once(() => run('node', [RUN, '--data', data, '--json', '--write', fileWritten()]))
+
 test('reads a data set, and writes its figures as JSON and as Markdown', async () => {
-  const file = join(data, 'quality.md')
-  const { stdout, stderr } = await run('node', [RUN, '--data', data, '--json', '--write', file])
+  const { stdout, stderr } = await firstRun()
   const { reports } = JSON.parse(stdout) as { reports: ProtocolReport[] }
   expect(reports.map(({ name }) => name)).toEqual(['cdnow'])
   expect(stderr).toContain('card_fraud: left out')
@@ -36,19 +38,20 @@ test('reads a data set, and writes its figures as JSON and as Markdown', async (
   expect(pearson).toBeGreaterThan(0.4)
   expect(auc).toBeGreaterThan(0.7)
 
-  const text = readFileSync(file, 'utf8')
+  const text = readFileSync(fileWritten(), 'utf8')
   expect(text).toContain('## Repeat purchases: CDNOW')
+  expect(text).toContain(`| Repeat purchases: CDNOW | ${section?.title}: MAE | 0.755 |`)
   expect(text).toMatch(/\| Pareto\/NBD \| limn \|( \d+\.\d{4} \|){4} -\d+\.\d{3} \|/)
   const shown = [mae, rmse, pearson, auc].map((value) => value?.toFixed(3))
   expect(text).toContain(`| Pareto/NBD | limn | ${shown.join(' | ')} |`)
 })
 
 test('is deterministic, but for the seconds', async () => {
-  const figures = async (): Promise<unknown> => {
-    const { stdout } = await run('node', [RUN, '--data', data, '--only', 'cdnow', '--json'])
+  const figures = ({ stdout }: { stdout: string }): unknown => {
     return JSON.parse(stdout.replace(/"seconds": [\d.e-]+/g, '"seconds": 0'))
   }
-  expect(await figures()).toEqual(await figures())
+  const again = await run('node', [RUN, '--data', data, '--only', 'cdnow', '--json'])
+  expect(figures(again)).toEqual(figures(await firstRun()))
 })
 
 test('says what is wrong with its options', async () => {
@@ -59,11 +62,20 @@ test('says what is wrong with its options', async () => {
   })
 })
 
+function fileWritten(): string {
+  return join(data, 'quality.md')
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null
+  return () => (made ??= { value: make() }).value
+}
+
 /** In the layout of the CDNOW sample; purchases are spread evenly between the first and the last. */
 function madePurchases(): string {
   const horizon = 39
   const truth = { r: 0.8, alpha: 8, s: 0.6, beta: 12 }
-  const { rows, labels, count } = makeParetoNbd(truth, { count: 600, seed: 1, horizon, age: 38 })
+  const { rows, labels, count } = makeParetoNbd(truth, { count: 400, seed: 1, horizon, age: 38 })
   const lines: string[] = []
   for (let customer = 0; customer < count; customer++) {
     const [frequency, recency, age] = rows.subarray(customer * 3, customer * 3 + 3)

@@ -99,7 +99,7 @@ export class Outcomes {
    * What followed a moment: outcomes of the person that arrived after it and at most `within` ms
    * later; at the same millisecond the journal's order decides, and what another shard has is not
    * later. For `happens` and `absent` 1 is yes; for `next` the number of the first one's text, NaN
-   * where there was none.
+   * where there was none; for `sum` NaN where it is beyond 32-bit floats.
    */
   label(moment: Moment, { label, within }: Pick<TargetPlan, 'label' | 'within'>): number {
     const place = this.places.get(this.rootOf(moment.person))
@@ -119,7 +119,8 @@ export class Outcomes {
     }
     if (label === 'next') return Number.NaN
     if (label === 'absent') return 1
-    return label === 'sum' ? sum : count
+    if (label === 'count') return count
+    return Number.isFinite(Math.fround(sum)) ? sum : Number.NaN
   }
 
   /** Of an outcome at the moment's millisecond. */

@@ -183,7 +183,11 @@ function checkTask(learner: Learner, task: Task): void {
   throw new LimnError('ERR_LEARNER_TASK', message)
 }
 
-function fillParameters(learner: Learner, given: Parameters): Parameters {
+/**
+ * All parameters with their values: those given, the others by default.
+ * @throws LimnError ERR_LEARNER_PARAMETER (unknown, or out of its range)
+ */
+export function fillParameters(learner: Learner, given: Parameters): Parameters {
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(learner.parameters, name)) {
       const known = Object.keys(learner.parameters).join(', ') || 'none'

@@ -82,6 +82,8 @@ table.bars td, table.bars th { border: 0; padding: 3px 10px 3px 0; }
 .track i { display: block; height: 14px; min-width: 2px; border-radius: 4px; background: var(--a); opacity: 0.8; }
 .facts { display: grid; gap: 18px 40px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr)); margin-top: 10px; }
 .facts div div { display: flex; justify-content: space-between; gap: 14px; border-bottom: 1px solid var(--line); padding: 3px 0; font-size: 13.5px; }
+.facts div div.below { display: block; }
+.facts .below dd { text-align: left; }
 .facts dt { color: var(--quiet); }
 .facts dd { text-align: right; overflow-wrap: anywhere; }
 footer { color: var(--quiet); font-size: 12.5px; max-width: 130ch; }

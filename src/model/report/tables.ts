@@ -166,6 +166,9 @@ function rangeBar({ value, low, high }: Metric, [from, to]: readonly [number, nu
   ></span>`
 }
 
+/** Characters from which a fact stands under its name. */
+const LONG = 60
+
 export function factsCard({ facts, parameters }: EvaluationReport): Content {
   const all = [...facts, { title: 'Parameters', entries: Object.entries(parameters) }]
   const shown = all.filter(({ entries }) => entries.length > 0)
@@ -180,7 +183,7 @@ export function factsCard({ facts, parameters }: EvaluationReport): Content {
             <dl>
               ${entries.map(
                 ([name, value]) =>
-                  html`<div>
+                  html`<div class="${String(value).length > LONG ? 'below' : ''}">
                     <dt>${name}</dt>
                     <dd>${typeof value === 'number' ? short(value) : value}</dd>
                   </div>`,

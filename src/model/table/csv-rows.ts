@@ -40,7 +40,25 @@ export async function openCsv(file: string): Promise<CsvTable> {
   const iterator = recordsOf(file, connect(file, gzip, parser))
   const first = await iterator.next()
   if (first.done === true) throw badHeader(file, 'the file is empty')
-  return { header: checkHeader(file, first.value), records: iterator }
+  const header = checkHeader(file, first.value)
+  return { header, records: withoutHeaders(file, header, iterator) }
+}
+
+/** Files that were put one after the other with their headers are no table. */
+async function* withoutHeaders(
+  file: string,
+  header: readonly string[],
+  records: AsyncIterable<readonly string[]>,
+): AsyncGenerator<readonly string[]> {
+  let record = 0
+  for await (const cells of records) {
+    record++
+    if (header.length > 1 && cells[0] === header[0] && cells.every((c, i) => c === header[i])) {
+      const message = `${basename(file)}, row ${record} after the header: it is the header again`
+      throw new LimnError('ERR_TABLE_ROW', message)
+    }
+    yield cells
+  }
 }
 
 function connect(file: string, gzip: boolean, parser: Parser): Parser {

@@ -1,4 +1,5 @@
 import { LimnError } from '../../protocol/errors.ts'
+import { parseNumber } from './cells.ts'
 import type { Task } from '../learners/learner.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import { sortedTexts, truthsOf } from './infer-column.ts'
@@ -16,7 +17,8 @@ export interface LabelRequest {
 
 /**
  * How the label's column is read. Without a task: two values are `binary`, with true, yes or 1 or
- * else the rarer as the positive class; other texts are `multiclass`; numbers are `regression`.
+ * else the rarer as the positive class; other texts are `multiclass`; numbers are `regression`, and
+ * numbers with other texts among them are refused.
  * @throws LimnError ERR_TABLE_LABEL, ERR_DATASET_ONE_CLASS
  */
 export function inferLabel(facts: ColumnFacts, request: LabelRequest): LabelSchema {
@@ -27,6 +29,7 @@ export function inferLabel(facts: ColumnFacts, request: LabelRequest): LabelSche
     const message = `the label "${name}" has ${different === 0 ? 'no value' : 'the same value in every row'}`
     throw new LimnError('ERR_DATASET_ONE_CLASS', message)
   }
+  if (request.task === undefined && task === 'multiclass') refuseMixed(facts)
   if (task === 'binary') return binaryLabel(facts, request.positive)
   if (task === 'multiclass') {
     if (different > CLASSES_MAX) {
@@ -37,7 +40,9 @@ export function inferLabel(facts: ColumnFacts, request: LabelRequest): LabelSche
   if (task !== 'regression' && task !== 'count') {
     throw badLabel(`"${task}" is not learned from a label; leave the label out`)
   }
-  if (facts.numbers < facts.present) throw badLabel(`"${name}" does not hold numbers only`)
+  if (facts.numbers < facts.present) {
+    throw badLabel(`"${name}" is not only numbers: it holds "${strayText(facts)}"`)
+  }
   const counts = facts.wholes === facts.present && facts.negatives === 0
   if (task === 'count' && !counts) throw badLabel(`"${name}" is no count: whole numbers from 0`)
   return { name, task, classes: [], truth: false }
@@ -50,6 +55,18 @@ export function badLabel(reason: string): LimnError {
 function taskOf(facts: ColumnFacts): Task {
   if (facts.texts.size === 2 || isTruth(facts)) return 'binary'
   return facts.numbers === facts.present ? 'regression' : 'multiclass'
+}
+
+/** Numbers with a few texts such as "inf" are hardly meant as classes. */
+function refuseMixed(facts: ColumnFacts): void {
+  const { name, numbers, present } = facts
+  if (numbers <= present / 2 || numbers === present) return
+  const found = `"${name}" holds ${numbers} numbers and other texts such as "${strayText(facts)}"`
+  throw badLabel(`${found}; correct them, or say the task: multiclass takes them as classes`)
+}
+
+function strayText({ texts }: ColumnFacts): string {
+  return [...texts.keys()].find((text) => Number.isNaN(parseNumber(text))) ?? ''
 }
 
 function isTruth(facts: ColumnFacts): boolean {

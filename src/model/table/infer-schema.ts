@@ -13,6 +13,8 @@ export interface SchemaRequest {
   readonly kinds?: Readonly<Record<string, ColumnKind>>
   /** Columns to leave out. */
   readonly ignore?: readonly string[]
+  /** A column that rows are ordered by: numbers that only rise are no id there. */
+  readonly order?: string
 }
 
 export interface InferredSchema {
@@ -44,14 +46,16 @@ export async function inferSchema(file: string, request: SchemaRequest): Promise
 
 function inferColumns(
   facts: readonly ColumnFacts[],
-  { kinds = {}, ignore = [] }: SchemaRequest,
+  { kinds = {}, ignore = [], order }: SchemaRequest,
 ): Pick<TableSchema, 'columns' | 'ignored'> {
   const columns: TableColumn[] = []
   const ignored: IgnoredColumn[] = []
   for (const one of facts) {
     const { name } = one
     const asked = Object.hasOwn(kinds, name) ? kinds[name] : undefined
-    const found = ignore.includes(name) ? 'asked' : inferColumn(one, asked)
+    const inferred = ignore.includes(name) ? 'asked' : inferColumn(one, asked)
+    const isOrder = name === order && inferred === 'id' && one.numbers === one.present
+    const found = isOrder ? inferColumn(one, 'number') : inferred
     if (typeof found === 'string') ignored.push({ name, reason: found })
     else columns.push(found)
   }
@@ -63,6 +67,9 @@ function checkNames(file: string, header: readonly string[], request: SchemaRequ
   const there = `${basename(file)} has the columns: ${header.join(', ')}`
   if (label !== null && !header.includes(label.name)) {
     throw badLabel(`there is no column "${label.name}"; ${there}`)
+  }
+  if (label !== null && ignore.includes(label.name)) {
+    throw badLabel(`"${label.name}" is the label: it cannot be left out`)
   }
   const missing = [...Object.keys(kinds), ...ignore].find((name) => !header.includes(name))
   if (missing === undefined) return

@@ -4,7 +4,9 @@ import type { SelectOptions, SearchOptions, ThresholdChoice } from '../definitio
 import type { EvaluatedTask } from '../evaluation/outcome.ts'
 import { bestF1, lowestCost } from '../evaluation/threshold.ts'
 import { findLeaks, refuseLeaks } from '../leaks.ts'
+import type { Learner, Parameters } from '../learners/learner.ts'
 import { loadLearner } from '../learners/registry.ts'
+import { withParameters } from '../learners/with-parameters.ts'
 import { findDrift } from '../preparation/find-drift.ts'
 import type { DataTable } from '../table/read-table.ts'
 import type { FailedLearner } from '../version/manifest.ts'
@@ -30,6 +32,8 @@ export interface TrainingData {
 export interface FitModelRequest {
   /** Names; empty: {@link DEFAULT_LEARNERS} of the task. */
   readonly learners: readonly string[]
+  /** Settings instead of a learner's defaults, by its name. */
+  readonly parameters: Readonly<Record<string, Parameters>>
   readonly split: FoldSplit | TimeSplit
   readonly search: SearchOptions
   readonly select: SelectOptions | null
@@ -127,8 +131,7 @@ async function search(
   split: SplitRows,
   request: FitModelRequest,
 ): Promise<SearchResult> {
-  const names = request.learners.length > 0 ? request.learners : DEFAULT_LEARNERS[taskOf(table)]
-  const learners = await Promise.all(names.map(loadLearner))
+  const learners = await loadLearners(taskOf(table), request)
   const { seed, signal, progress } = request
   const { method, trials } = request.search
   const options = pipelineOptions(table, request)
@@ -140,7 +143,24 @@ async function search(
   if (best === undefined || best.folds < rounds.length) {
     throw new LimnError('ERR_MODEL_INTERRUPTED', 'interrupted before the first learner was tried')
   }
-  return result
+  const candidates = result.candidates.map((candidate) => {
+    const given = request.parameters[candidate.learner.name]
+    return { ...candidate, parameters: { ...given, ...candidate.parameters } }
+  })
+  return { ...result, candidates }
+}
+
+/** @throws LimnError ERR_LEARNER_UNKNOWN, ERR_LEARNER_PARAMETER */
+export async function loadLearners(
+  task: EvaluatedTask,
+  { learners, parameters }: Pick<FitModelRequest, 'learners' | 'parameters'>,
+): Promise<Learner[]> {
+  const names = learners.length > 0 ? learners : DEFAULT_LEARNERS[task]
+  const loaded = await Promise.all(names.map(loadLearner))
+  return loaded.map((learner) => {
+    const given = Object.hasOwn(parameters, learner.name) ? parameters[learner.name] : {}
+    return withParameters(learner, given)
+  })
 }
 
 /** Of columns that drifted away nothing is asked any more. */

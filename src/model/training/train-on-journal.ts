@@ -10,7 +10,7 @@ import { adaptRows } from '../version/adapt-rows.ts'
 import type { JournalSource } from '../version/manifest.ts'
 import type { ModelVersion } from '../version/model-version.ts'
 import { evaluateFitted, evaluateVersion } from './evaluate-model.ts'
-import { fitModel } from './fit-model.ts'
+import { fitModel, loadLearners } from './fit-model.ts'
 import { liveVersion } from './live-version.ts'
 import { takeLabelled } from './pipeline.ts'
 import { saveFitted } from './save-fitted.ts'
@@ -64,6 +64,9 @@ export async function trainOnJournal(
 ): Promise<JournalTrainingResult> {
   const { name, seed, signal, progress } = request
   const plan = planModel(request.definition)
+  const learners = request.learners.length > 0 ? request.learners : plan.learners
+  const { parameters } = plan
+  await loadLearners(plan.task, { learners, parameters })
   const started = performance.now()
   const dataset = await buildDataset(source, plan, (at) => progress({ stage: 'replay', ...at }))
   const replayed = performance.now()
@@ -73,7 +76,8 @@ export async function trainOnJournal(
   const fitted = await fitModel(
     { table, times, groups: persons },
     {
-      learners: request.learners.length > 0 ? request.learners : plan.learners,
+      learners,
+      parameters,
       split: {
         kind: 'time',
         holdout: plan.holdout,

@@ -2,9 +2,9 @@ import { basename } from 'node:path'
 import { LimnError } from '../../protocol/errors.ts'
 import type { EvaluatedTask } from '../evaluation/outcome.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
-import type { ModelRegistry } from '../registry.ts'
+import { checkModelName, type ModelRegistry } from '../registry.ts'
 import { readTable, readTableAs, type DataTable } from '../table/read-table.ts'
-import type { ModelManifest } from '../version/manifest.ts'
+import type { ModelManifest, TableSource } from '../version/manifest.ts'
 import type { ModelVersion } from '../version/model-version.ts'
 import { evaluateFitted, evaluateVersion, type ModelEvaluation } from './evaluate-model.ts'
 import { fitModel, type FitModelRequest, type TrainingData } from './fit-model.ts'
@@ -42,13 +42,17 @@ export async function trainOnTable(
   registry: ModelRegistry,
   request: TableTrainingRequest,
 ): Promise<TrainingResult> {
-  const { name, file, label, task, ignore, seed, signal } = request
+  const { file, label, task, ignore, time, seed, signal } = request
+  const name = checkModelName(request.name)
   const read = await readTable(file, {
     label: { name: label, ...(task === null ? {} : { task }) },
     ignore,
+    ...(time === null ? {} : { order: time }),
   })
+  checkLabel(read, request)
   const data =
-    request.time === null ? { table: read, times: null, groups: null } : inOrder(read, request.time)
+    time === null ? { table: read, times: null, groups: null, order: {} } : inOrder(read, time)
+  checkColumns(data.table, basename(file))
   const fitted = await fitModel(data, { ...request, split: splitOf(request, read) })
   const live = await liveVersion(registry, name)
   const evaluation = await evaluateFitted(data.table, fitted, {
@@ -61,8 +65,9 @@ export async function trainOnTable(
   const source = {
     kind: 'table',
     file: basename(file),
-    rows: read.count,
-    unlabelled: read.unlabelled,
+    rows: data.table.count,
+    unlabelled: read.unlabelled + read.unknownLabels,
+    ...data.order,
   } as const
   const target = `${label} of ${source.file}`
   const manifest = await saveFitted(registry, fitted, { name, target, source, seed, evaluation })
@@ -89,6 +94,32 @@ export async function evaluateOnTable(
   return { table, evaluation: evaluateVersion(version, table, seed) }
 }
 
+/** @throws LimnError ERR_LEARNER_TASK, ERR_DATASET_ONE_CLASS */
+function checkLabel(
+  { task, schema, labels, classes }: DataTable,
+  { label, threshold, time }: TableTrainingRequest,
+): void {
+  if (threshold.by === 'cost' && task !== 'binary') {
+    const message = `costs choose a threshold between two classes; the task of "${label}" is ${task}`
+    throw new LimnError('ERR_LEARNER_TASK', message)
+  }
+  if (task !== 'binary' || time !== null) return
+  const rows = Array.from({ length: classes }, (_, k) => labels.filter((one) => one === k).length)
+  const rare = rows.findIndex((count) => count < 2)
+  if (rare < 0) return
+  const found = `the class "${schema.label?.classes[rare]}" of the label "${label}" has ${rows[rare]} row`
+  const message = `${found}; needed: 2, one to learn from and one to predict`
+  throw new LimnError('ERR_DATASET_ONE_CLASS', message)
+}
+
+/** @throws LimnError ERR_DATASET_EMPTY */
+function checkColumns({ columns, schema }: DataTable, file: string): void {
+  if (columns.length > 0) return
+  const left = schema.ignored.map(({ name, reason }) => `${name} (${reason})`).join(', ')
+  const message = `${file} has no column to learn from beside the label; left out: ${left || 'none'}`
+  throw new LimnError('ERR_DATASET_EMPTY', message)
+}
+
 function splitOf({ time, folds, holdout }: TableTrainingRequest, table: DataTable) {
   if (time === null) return { kind: 'folds', folds: Math.min(folds, table.count) } as const
   return { kind: 'time', holdout, horizonMs: 0, folds } as const
@@ -97,19 +128,27 @@ function splitOf({ time, folds, holdout }: TableTrainingRequest, table: DataTabl
 const DAY_MS = 86_400_000
 
 /** The rows in order of a time column, which is no input: what it tells is when, not who. */
-function inOrder(table: DataTable, name: string): TrainingData {
+function inOrder(
+  table: DataTable,
+  name: string,
+): TrainingData & { readonly order: Pick<TableSource, 'order'> } {
   const at = table.columns.findIndex((column) => column.name === name)
   const column = table.columns[at]
-  if (column === undefined || column.kind === 'category') {
-    const times = table.columns.filter(({ kind }) => kind !== 'category')
-    const known = times.map((other) => other.name).join(', ') || 'none'
-    const message = `"${name}" is no column of times or numbers that rows can be ordered by; there are: ${known}`
-    throw new LimnError('ERR_TABLE_COLUMN', message)
-  }
+  if (column === undefined || column.kind === 'category') throw noOrder(table, name)
   const { table: ordered, times } = orderByTime(table, (row) => {
     return (
       (table.rows[row * table.width + at] + column.origin) * (column.kind === 'time' ? DAY_MS : 1)
     )
   })
-  return { table: withoutColumns(ordered, [name], 'asked'), times, groups: null }
+  const order = { column: name, kind: column.kind } as const
+  return { table: withoutColumns(ordered, [name], 'asked'), times, groups: null, order: { order } }
+}
+
+function noOrder({ columns, schema }: DataTable, name: string): LimnError {
+  const reason = schema.ignored.find((one) => one.name === name)?.reason
+  const why = reason === undefined ? '' : ` (${reason})`
+  const able = columns.filter(({ kind }) => kind !== 'category').map((column) => column.name)
+  const known = able.join(', ') || 'none'
+  const message = `"${name}"${why} is no column of times or numbers that rows can be ordered by; there are: ${known}`
+  return new LimnError('ERR_TABLE_COLUMN', message)
 }

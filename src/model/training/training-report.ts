@@ -80,14 +80,22 @@ export function leftOut({ ignored }: ModelManifest['schema']): (readonly [string
   })
 }
 
-function choiceFacts({ split, calibration, tried, failed, task }: ModelManifest): Facts {
+/** From when, or from which number on, rows were held out. */
+export function holdoutText(source: ModelManifest['source'], holdoutFrom: number): string {
+  const order = source.kind === 'table' ? source.order : undefined
+  if (order?.kind === 'number') return `${order.column} ${Number(holdoutFrom.toPrecision(7))}`
+  return day(holdoutFrom)
+}
+
+function choiceFacts(manifest: ModelManifest): Facts {
+  const { source, split, calibration, tried, failed, task } = manifest
   const how =
     split.kind === 'folds'
       ? ([['every row predicted without it', `${split.folds}-fold cross-validation`]] as const)
       : ([
           ['fitted on', `${split.fittedRows} rows`],
           ['compared on', `${split.validationRows} later rows`],
-          ['held out', `${split.holdoutRows} rows from ${day(split.holdoutFrom)}`],
+          ['held out', `${split.holdoutRows} rows from ${holdoutText(source, split.holdoutFrom)}`],
           ['between both, left out', `${split.gapRows} rows`],
         ] as const)
   return {

@@ -42,6 +42,8 @@ export interface TableSource {
   readonly file: string
   readonly rows: number
   readonly unlabelled: number
+  /** The column that rows are in order of, where the latest are held out. */
+  readonly order?: { readonly column: string; readonly kind: 'time' | 'number' }
 }
 
 /** A replay of the journal. */
@@ -75,7 +77,7 @@ export type SplitFacts =
       /** Rows that told when to stop fitting: the later ones, or one fold. */
       readonly validationRows: number
       readonly holdoutRows: number
-      /** Of the first row held out, ms since 1970. */
+      /** Of the first row held out: ms since 1970, or the number that a table is in order of. */
       readonly holdoutFrom: number
       /** Rows between the parts, whose labels were not known when the later part began. */
       readonly gapRows: number

@@ -116,9 +116,16 @@ export async function readModelVersion(directory: string): Promise<ModelVersion>
     const message = `the version in ${directory} has the format ${String(manifest.format)}, this release reads ${MANIFEST_FORMAT}; train it again`
     throw new LimnError('ERR_MODEL_KIND', message)
   }
-  const pipelines = await loadPipelines(directory, manifest, files.bytes)
-  if (manifest.calibration !== null) loadCalibration(manifest.calibration)
-  return new ModelVersion(manifest, pipelines)
+  try {
+    const pipelines = await loadPipelines(directory, manifest, files.bytes)
+    if (manifest.calibration !== null) loadCalibration(manifest.calibration)
+    return new ModelVersion(manifest, pipelines)
+  } catch (error) {
+    if (error instanceof LimnError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    const message = `the manifest in ${directory} does not describe a model: ${reason}`
+    throw new LimnError('ERR_MODEL_CORRUPT', message, { cause: error })
+  }
 }
 
 async function loadPipelines(

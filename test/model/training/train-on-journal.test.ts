@@ -110,3 +110,18 @@ test('an interrupt keeps the best so far', async () => {
   expect(manifest.learner).toBe('logistic')
   expect(manifest.tried).toHaveLength(1)
 })
+
+test('settings of the definition count, are kept, and are refused before the replay', async () => {
+  const source = makeSource(visits(1_500, 6))
+  const given = { ...definition, parameters: { tree: { depth: 2 } } }
+  const trained = await trainOnJournal(source, registry, request({ definition: given }))
+  const tree = trained.manifest.tried.find(({ learner }) => learner === 'tree')
+  expect(tree?.parameters).toMatchObject({ depth: 2 })
+  const stages = new Set<string>()
+  const progress = (at: TrainProgress): void => void stages.add(at.stage)
+  const wrong = { ...definition, parameters: { tree: { depth: -2 } } }
+  await expect(
+    trainOnJournal(source, registry, request({ definition: wrong, progress })),
+  ).rejects.toMatchObject({ code: 'ERR_LEARNER_PARAMETER' })
+  expect(stages.size).toBe(0)
+})

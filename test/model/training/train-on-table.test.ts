@@ -34,6 +34,7 @@ const request = (given: Partial<TableTrainingRequest>): TableTrainingRequest => 
   calibration: 'auto',
   log: [],
   crosses: [],
+  parameters: {},
   seed: 1,
   ...given,
 })

@@ -1,0 +1,19 @@
+import { fillParameters, type Learner, type Parameters } from './learner.ts'
+
+/**
+ * A learner with other defaults. A search leaves what is given as it is.
+ * @throws LimnError ERR_LEARNER_PARAMETER
+ */
+export function withParameters(learner: Learner, given: Parameters): Learner {
+  fillParameters(learner, given)
+  const parameters = Object.entries(learner.parameters).map(([name, parameter]) => {
+    const value = given[name]
+    return [name, value === undefined ? parameter : { ...parameter, value, grid: [value] }] as const
+  })
+  return {
+    ...learner,
+    parameters: Object.fromEntries(parameters),
+    fit: (request) => learner.fit({ ...request, parameters: { ...given, ...request.parameters } }),
+    load: (saved) => learner.load(saved),
+  }
+}
