@@ -33,12 +33,14 @@ import type { Report } from './report.ts'
 import { scoring } from './scoring.bench.ts'
 import { sequence } from './sequence.bench.ts'
 import { start } from './start.bench.ts'
+import { trees } from './trees.bench.ts'
 import { visible } from './visible.bench.ts'
 
 /** In the order of the run: what changes the fixture's server least comes first. */
 const BENCHMARKS: readonly Benchmark[] = [
   start,
   scoring,
+  trees,
   sequence,
   journal,
   datasetFiles,

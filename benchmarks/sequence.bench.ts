@@ -6,12 +6,12 @@
  * of which none is left out; one thread. Scoring in batches of 1,024, and one row at a time in the
  * notes. Not measured: reading features, preparation, quality.
  */
-import type { Examples, Learner, Predictor } from '../src/model/learners/learner.ts'
+import type { Examples, Learner } from '../src/model/learners/learner.ts'
 import { gru, lstm } from '../src/model/learners/sequence/sequence.ts'
 import { Random } from '../src/model/random.ts'
 import type { Benchmark } from './benchmark.ts'
 import { speed } from './benchmark.ts'
-import { median } from './median.ts'
+import { microsecondsPerRow } from './row-time.ts'
 
 const STEPS = 16
 const EVENTS = 26
@@ -66,35 +66,10 @@ async function measure(
   const predictor = await learner.fit(request)
   const fitSeconds = (performance.now() - started) / 1_000
   const [batch, single] = [1_024, 1].map((size) =>
-    microseconds(predictor, rows, { size, seconds: seconds / 10 }),
+    microsecondsPerRow(predictor, rows, { size, seconds: seconds / 10 }),
   )
   predictor.dispose()
   return { fitSeconds, batch, single }
-}
-
-/** Time a row: the median of five runs. */
-function microseconds(
-  predictor: Predictor,
-  rows: Float32Array,
-  { size, seconds }: { readonly size: number; readonly seconds: number },
-): number {
-  const out = new Float32Array(size)
-  const runs: number[] = []
-  let sum = 0
-  let from = 0
-  for (let run = 0; run < 5; run++) {
-    const started = performance.now()
-    let calls = 0
-    while (performance.now() < started + (seconds * 1_000) / 5) {
-      predictor.predict(rows.subarray(from * WIDTH, (from + size) * WIDTH), size, out)
-      sum += out[0]
-      from = (from + size) % TABLE_ROWS
-      calls++
-    }
-    runs.push(((performance.now() - started) * 1_000) / (calls * size))
-  }
-  if (!Number.isFinite(sum)) throw new Error('a score is not finite')
-  return median(runs)
 }
 
 function makeRows(count: number, seed: number): Examples {

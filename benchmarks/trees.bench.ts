@@ -7,15 +7,18 @@
  * were not fitted. Not measured: reading features, quality. Budget: boosted trees fitted in 60 s
  * (goal 15), a row in a batch in 10 µs (goal 3).
  */
-import { pathToFileURL } from 'node:url'
 import { adaboost } from '../src/model/learners/trees/adaboost.ts'
 import { boostedTrees } from '../src/model/learners/trees/boosted-trees.ts'
-import type { Examples, Learner, Parameters, Predictor } from '../src/model/learners/learner.ts'
+import type { Examples, Learner, Parameters } from '../src/model/learners/learner.ts'
 import { randomForest } from '../src/model/learners/trees/random-forest.ts'
 import { decisionTree } from '../src/model/learners/trees/tree.ts'
 import { Random } from '../src/model/random.ts'
+import type { Benchmark } from './benchmark.ts'
+import { speed } from './benchmark.ts'
+import { microsecondsPerRow } from './row-time.ts'
 
 const WIDTH = 40
+const ROWS = 100_000
 const TABLE_ROWS = 8_192
 const BATCHES = [1_024, 1]
 /** A small rate and no patience, so that all rounds are run and kept. */
@@ -27,85 +30,36 @@ const CASES: readonly (readonly [Learner, Parameters])[] = [
   [adaboost, {}],
 ]
 
-export interface TreesMeasurement {
-  readonly learner: string
-  readonly trees: number
-  readonly nodes: number
-  readonly fitSeconds: number
-  /** Of a row, in batches of 1,024. */
-  readonly microsecondsPerRow: number
-  readonly microsecondsPerSingleRow: number
-  readonly savedBytes: number
-}
-
-export interface TreesResult {
-  readonly boostedTreesFitSeconds: number
-  readonly boostedTreesMicrosecondsPerRow: number
-  readonly measurements: readonly TreesMeasurement[]
-}
-
-/**
- * @param options.rows to fit on
- * @param options.seconds time for each measurement of scoring
- */
-export async function run(options: {
-  readonly rows: number
-  readonly seconds: number
-}): Promise<TreesResult> {
-  const training = makeRows(options.rows, 1)
-  const { rows } = makeRows(TABLE_ROWS, 2)
-  const measurements: TreesMeasurement[] = []
-  for (const [learner, parameters] of CASES) {
-    const started = performance.now()
-    const predictor = await learner.fit({ training, validation: null, parameters, seed: 1 })
-    const fitSeconds = (performance.now() - started) / 1_000
-    const [batch, single] = BATCHES.map((size) =>
-      microseconds(predictor, rows, { size, ...options }),
-    )
-    const { trees, nodes } = predictor.describe()
-    measurements.push({
-      learner: learner.name,
-      trees: Number(trees),
-      nodes: Number(nodes),
-      fitSeconds: Number(fitSeconds.toFixed(2)),
-      microsecondsPerRow: batch,
-      microsecondsPerSingleRow: single,
-      savedBytes: predictor.save().bytes.length,
-    })
-    predictor.dispose()
-  }
-  const [{ fitSeconds, microsecondsPerRow }] = measurements
-  return {
-    boostedTreesFitSeconds: fitSeconds,
-    boostedTreesMicrosecondsPerRow: microsecondsPerRow,
-    measurements,
-  }
-}
-
-/** Time a row: the median of five runs. */
-function microseconds(
-  predictor: Predictor,
-  rows: Float32Array,
-  { size, seconds }: { size: number; seconds: number },
-): number {
-  const out = new Float32Array(size * predictor.outputs)
-  const runs: number[] = []
-  let sum = 0
-  let from = 0
-  for (let run = 0; run < 5; run++) {
-    const started = performance.now()
-    let calls = 0
-    while (performance.now() < started + (seconds * 1_000) / 5) {
-      predictor.predict(rows.subarray(from * WIDTH, (from + size) * WIDTH), size, out)
-      sum += out[0]
-      from = (from + size) % TABLE_ROWS
-      calls++
+export const trees: Benchmark = {
+  name: 'trees',
+  figures: [
+    speed('boostedTreesFitSeconds', 's', { better: 'lower', must: 60, goal: 15 }),
+    speed('boostedTreesMicrosecondsPerRow', 'µs', { better: 'lower', must: 10, goal: 3 }),
+  ],
+  async run({ seconds }) {
+    const training = makeRows(ROWS, 1)
+    const { rows } = makeRows(TABLE_ROWS, 2)
+    const lines: string[] = []
+    const results: Record<string, number> = {}
+    for (const [learner, parameters] of CASES) {
+      const started = performance.now()
+      const predictor = await learner.fit({ training, validation: null, parameters, seed: 1 })
+      const fitSeconds = (performance.now() - started) / 1_000
+      const [batch, single] = BATCHES.map((size) =>
+        microsecondsPerRow(predictor, rows, { size, seconds: seconds / 10 }),
+      )
+      if (learner === boostedTrees) {
+        results.boostedTreesFitSeconds = fitSeconds
+        results.boostedTreesMicrosecondsPerRow = batch
+      }
+      const { trees: count, nodes } = predictor.describe()
+      lines.push(
+        `${learner.name} fit ${fitSeconds.toFixed(1)} s, ${batch.toFixed(2)} µs a row of 1,024, ${single.toFixed(2)} alone, ${String(count)} trees of ${String(nodes)} nodes, ${predictor.save().bytes.length} B`,
+      )
+      predictor.dispose()
     }
-    runs.push(((performance.now() - started) * 1_000) / (calls * size))
-  }
-  if (!Number.isFinite(sum)) throw new Error('a score is not finite')
-  runs.sort((a, b) => a - b)
-  return Number(runs[2].toFixed(2))
+    return { results, notes: { boostedTreesFitSeconds: lines.join('; ') } }
+  },
 }
 
 function makeRows(count: number, seed: number): Examples {
@@ -123,10 +77,4 @@ function makeRows(count: number, seed: number): Examples {
   const names = Array.from({ length: WIDTH }, (_, i) => `input ${i}`)
   const shape = { task: 'binary', names, width: WIDTH, steps: 1, classes: 2 } as const
   return { ...shape, count, rows, labels, weights: null }
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { measurements, ...result } = await run({ rows: 100_000, seconds: 1 })
-  console.table(measurements)
-  console.log(JSON.stringify(result))
 }

@@ -8,6 +8,7 @@ import type { CommonOptions } from './context.ts'
 import { builtText, datasetText, tableText } from './dataset-text.ts'
 import { Progress } from './progress.ts'
 import { modelRequest } from './training.ts'
+import { yieldToOthers } from './priority.ts'
 
 interface BuildCommandOptions extends CommonOptions {
   readonly out: string
@@ -37,6 +38,7 @@ export function datasetCommand(): Command {
 }
 
 async function build(name: string, options: BuildCommandOptions): Promise<void> {
+  yieldToOthers()
   const request = modelRequest(loadSettings(options), name, SEED)
   const { out: directory, overwrite = false } = options
   const rowsMax = options.rowsMax === undefined ? null : rowsOf(options.rowsMax)

@@ -49,7 +49,7 @@ interface History {
 export function demoCommand(): Command {
   return command('demo', 'a server and a simulated shop: history, training, live predictions', true)
     .addOption(new Option('--once', 'stop by itself with a summary'))
-    .option('--events <n>', 'events of history', '300000')
+    .option('--events <n>', 'events of history', '150000')
     .option('--seed <n>', 'seed of the simulated shop', '1')
     .option('--port <port>', 'TCP port (default: 8080, or a free one with --once)')
     .action(demo)

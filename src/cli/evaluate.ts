@@ -9,6 +9,7 @@ import type { CommonOptions } from './context.ts'
 import { numbersOf, numbersText } from './metrics-text.ts'
 import { fileAndLabel, versionOf } from './model-options.ts'
 import { modelRequest, withTrainer } from './training.ts'
+import { yieldToOthers } from './priority.ts'
 
 interface EvaluateOptions extends CommonOptions {
   readonly table?: string
@@ -31,6 +32,7 @@ async function evaluate(
   given: string | undefined,
   options: EvaluateOptions,
 ): Promise<void> {
+  yieldToOthers()
   const settings = loadSettings(options)
   const registry = new ModelRegistry(settings.config.models.dir)
   const version = given === undefined ? await registry.liveVersion(name) : versionOf(given)

@@ -14,6 +14,7 @@ import { numbersOf, numbersText } from './metrics-text.ts'
 import { addTableOptions, isOnTable, namesIn, tableRequest } from './table-options.ts'
 import type { TableOptions } from './table-options.ts'
 import { modelRequest, withTrainer } from './training.ts'
+import { yieldToOthers } from './priority.ts'
 
 interface TrainOptions extends CommonOptions, TableOptions {
   readonly seed: string
@@ -35,6 +36,7 @@ export function trainCommand(): Command {
 }
 
 async function train(name: string, options: TrainOptions): Promise<void> {
+  yieldToOthers()
   const settings = loadSettings(options)
   const result = isOnTable(options)
     ? await onPlainTable(settings, name, options)

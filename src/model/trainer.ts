@@ -88,7 +88,7 @@ export class Trainer {
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: 1_000,
-      niceIncrement: 10,
+      niceIncrement: 19,
       maxQueue: TASKS_WAITING_MAX,
     })
   }

@@ -11,6 +11,7 @@ import { readTableAs } from '../../../src/model/table/read-table.ts'
 import { LimnError } from '../../../src/protocol/errors.ts'
 import { Random } from '../../../src/model/random.ts'
 import { temporaryDirectory } from '../../integration/server.ts'
+import { plainRequest } from './plain-request.ts'
 
 const directory = temporaryDirectory()
 const modelsDir = join(directory.path, 'models')
@@ -24,24 +25,9 @@ afterAll(() => directory.remove())
 function train(text: string | Buffer, given: Partial<TableTrainingRequest> = {}) {
   writeFileSync(file, text)
   return trainOnTable(registry, {
-    name: 'odd',
-    file,
-    label: 'y',
-    task: null,
+    ...plainRequest({ name: 'odd', file, label: 'y' }),
     learners: ['logistic', 'linear'],
-    ignore: [],
-    time: null,
-    holdout: 0.25,
     folds: 3,
-    search: { method: 'random', trials: 0 },
-    select: null,
-    classWeights: 'none',
-    threshold: { by: 'f1' },
-    calibration: 'auto',
-    log: [],
-    crosses: [],
-    parameters: {},
-    seed: 1,
     ...given,
   })
 }

@@ -12,30 +12,16 @@ import { readModelVersion } from '../../../src/model/version/model-version.ts'
 import { readTableAs } from '../../../src/model/table/read-table.ts'
 import { temporaryDirectory } from '../../integration/server.ts'
 import { writeTable } from './made-table-file.ts'
+import { plainRequest } from './plain-request.ts'
 
 const directory = temporaryDirectory()
 afterAll(() => directory.remove())
 const registry = new ModelRegistry(join(directory.path, 'models'))
 const file = (name: string): string => join(directory.path, name)
 const request = (given: Partial<TableTrainingRequest>): TableTrainingRequest => ({
-  name: 'shoppers',
-  file: file('train.csv'),
-  label: 'bought',
-  task: null,
+  ...plainRequest({ name: 'shoppers', file: file('train.csv'), label: 'bought' }),
   learners: ['logistic', 'boosted_trees'],
-  ignore: [],
-  time: null,
-  holdout: 0.25,
-  folds: 5,
   search: { method: 'random', trials: 1 },
-  select: null,
-  classWeights: 'none',
-  threshold: { by: 'f1' },
-  calibration: 'auto',
-  log: [],
-  crosses: [],
-  parameters: {},
-  seed: 1,
   ...given,
 })
 
