@@ -107,7 +107,7 @@ async function searchEach(table: DataTable, search: RoundSearch): Promise<Candid
   for (const name of learners) {
     const of = { ...wanted, learners: [await loadLearner(name)], method: 'random' as const }
     const { candidates } = await searchModels(table, of)
-    found.push(...candidates.filter(({ folds }) => folds === rounds.length))
+    found.push(...candidates.filter((candidate) => candidate.rounds === rounds.length))
   }
   return found.sort((a, b) => a.loss - b.loss)
 }

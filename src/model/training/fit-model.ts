@@ -140,7 +140,7 @@ async function search(
   const wanted = { learners, rounds, method, trials, options, validate, seed, signal, progress }
   const result = await searchModels(table, wanted)
   const [best] = result.candidates
-  if (best === undefined || best.folds < rounds.length) {
+  if (best === undefined || best.rounds < rounds.length) {
     throw new LimnError('ERR_MODEL_INTERRUPTED', 'interrupted before the first learner was tried')
   }
   const candidates = result.candidates.map((candidate) => {

@@ -22,7 +22,7 @@ export function chooseMembers(
   let chosen: Candidate[] = []
   let least = Number.POSITIVE_INFINITY
   for (const candidate of tried) {
-    if (chosen.length === MEMBERS_MAX || candidate.folds < rounds) break
+    if (chosen.length === MEMBERS_MAX || candidate.rounds < rounds) break
     if (chosen.some(({ learner }) => learner.name === candidate.learner.name)) continue
     const loss = lossOf([...chosen, candidate])
     if (loss > least * (1 - MEMBER_GAIN_MIN)) continue

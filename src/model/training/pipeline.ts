@@ -10,7 +10,8 @@ import type { DataTable } from '../table/read-table.ts'
 import { balancedWeights, undoClassWeights, weightsOfRows } from './class-weights.ts'
 import { chooseInputs, type SelectOptions } from './choose-inputs.ts'
 
-const BATCH_ROWS = 1_024
+/** Rows prepared and predicted at a time. */
+export const BATCH_ROWS = 1_024
 
 /** What is learned from of a table. */
 export type LearningTable = Pick<

@@ -39,8 +39,8 @@ export async function saveFitted(
     threshold,
     calibration,
     metrics: evaluation.metrics,
-    tried: tried.map(({ learner, parameters, loss, folds, seconds }) => {
-      return { learner: learner.name, parameters, loss, rounds: folds, seconds }
+    tried: tried.map(({ learner, parameters, loss, rounds, seconds }) => {
+      return { learner: learner.name, parameters, loss, rounds, seconds }
     }),
     failed,
   }

@@ -53,7 +53,7 @@ export interface Candidate {
   /** Mean over the rounds that were run. */
   readonly loss: number
   /** Rounds that were run; fewer than all where it was given up. */
-  readonly folds: number
+  readonly rounds: number
   readonly seconds: number
   /** Rows that were predicted, in ascending order: those held by the rounds that were run. */
   readonly held: Uint32Array
@@ -124,7 +124,7 @@ class Search {
   }
 
   whole(): Candidate[] {
-    const whole = this.candidates.filter(({ folds }) => folds === this.request.rounds.length)
+    const whole = this.candidates.filter(({ rounds }) => rounds === this.request.rounds.length)
     return whole.sort((a, b) => a.loss - b.loss)
   }
 
@@ -136,7 +136,7 @@ class Search {
     const { candidates, failed, firstError, request } = this
     const whole = this.whole()
     if (whole.length === 0 && firstError !== null) throw firstError
-    const givenUp = candidates.filter(({ folds }) => folds < request.rounds.length)
+    const givenUp = candidates.filter(({ rounds }) => rounds < request.rounds.length)
     return { candidates: [...whole, ...givenUp], failed }
   }
 
@@ -174,8 +174,8 @@ class Search {
       this.report(learner)
     }
     const seconds = (performance.now() - started) / 1000
-    const [loss, folds] = [mean(losses), losses.length]
-    return { learner, parameters, loss, folds, seconds, ...answers.inOrder() }
+    const [loss, rounds] = [mean(losses), losses.length]
+    return { learner, parameters, loss, rounds, seconds, ...answers.inOrder() }
   }
 
   private async fitRound(

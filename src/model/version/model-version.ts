@@ -19,9 +19,6 @@ export type Answering = Pick<ModelManifest, 'calibration'> & {
   readonly pipelines: readonly Pipeline[]
 }
 
-/** Rows answered at a time. */
-export const BATCH_ROWS = 1_024
-
 /** A model's members together, in memory, for one thread. */
 export class ModelVersion {
   readonly manifest: ModelManifest

@@ -1,8 +1,9 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { Feature } from '../../profile/feature-vector.ts'
+import { BATCH_ROWS } from '../training/pipeline.ts'
 import { FeatureReader } from './feature-reader.ts'
 import type { ModelManifest } from './manifest.ts'
-import { BATCH_ROWS, readModelVersion } from './model-version.ts'
+import { readModelVersion } from './model-version.ts'
 
 /** A model version ready to score profiles in this thread. */
 export interface ServedModel {

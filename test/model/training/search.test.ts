@@ -34,7 +34,7 @@ describe('a search', () => {
     const learners = await learnersOf('tree', 'logistic')
     const { candidates, failed } = await searchModels(table, request({ learners, trials: 2 }))
     expect(failed).toEqual([])
-    const whole = candidates.filter(({ folds: run }) => run === 3)
+    const whole = candidates.filter(({ rounds: run }) => run === 3)
     const losses = whole.map(({ loss }) => loss)
     expect(losses).toEqual([...losses].sort((a, b) => a - b))
     expect(whole[0].learner.name).toBe('logistic')
@@ -212,7 +212,7 @@ describe('an interrupt', () => {
 
   test('keeps what is whole, and nothing that was cut short', async () => {
     const kept = await interrupted(['tree', 'logistic', 'svm_rbf'], ({ done }) => done === 4)
-    expect(kept.map(({ learner, folds: run }) => [learner.name, run])).toEqual([['tree', 3]])
+    expect(kept.map(({ learner, rounds: run }) => [learner.name, run])).toEqual([['tree', 3]])
     const both = await interrupted(['tree', 'logistic'], ({ learner, done }) => {
       return learner === 'logistic' && done === 6
     })
