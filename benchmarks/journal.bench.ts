@@ -68,7 +68,7 @@ async function append(store: ShardStore, load: Load, seconds: number) {
   const started = performance.now()
   let bytes = 0
   while (performance.now() - started < seconds * 1_000 && bytes < APPENDED_BYTES_MAX) {
-    underWay.push(store.append(load.bytes, load.count).committed)
+    underWay.push(store.append(load.bytes, load.count, Date.now()).committed)
     bytes += load.bytes.length
     if (underWay.length >= COMMITS_UNDER_WAY) await underWay.shift()
   }
@@ -81,7 +81,7 @@ async function commitLatencies(store: ShardStore, load: Load, seconds: number) {
   const started = performance.now()
   while (performance.now() - started < seconds * 1_000) {
     const before = performance.now()
-    await store.append(load.bytes, load.count).committed
+    await store.append(load.bytes, load.count, Date.now()).committed
     latencies.push(performance.now() - before)
   }
   latencies.sort((a, b) => a - b)

@@ -46,7 +46,7 @@ async function fillShard(store: ShardStore, shard: number, records: number): Pro
     writer.append(shoppers.next(START_MS + Math.floor((i * SPAN_MS) / records), i))
     if (writer.length < BLOCK_BYTES && i + 1 < records) continue
     const { count } = writer
-    underWay.push(store.append(writer.take(), count).committed)
+    underWay.push(store.append(writer.take(), count, Date.now()).committed)
     if (underWay.length >= COMMITS_UNDER_WAY) await underWay.shift()
   }
   await Promise.all(underWay)

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { packageRoot } from './config/server-config.ts'
 import type { ServerConfig } from './config/server-config.ts'
@@ -11,8 +11,9 @@ import { lockDataDirectory } from './journal/directory.ts'
 import type { DataDirectoryLock } from './journal/directory.ts'
 import { ModelWatcher } from './model-watcher.ts'
 import { ModelRegistry } from './model/registry.ts'
-import { ShardClient } from './shard/client.ts'
-import type { ShardOptions } from './shard/messages.ts'
+import { ShardClient } from './router/client.ts'
+import { SystemClock } from './runtime/clock.ts'
+import type { ShardOptions } from './shard/options.ts'
 import type { ErrorValue } from './protocol/shards.ts'
 
 export interface EngineOptions {
@@ -49,6 +50,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     return { name, description: segment.description ?? '', when: segment.when }
   })
   const shards = new ShardClient({
+    clock: new SystemClock(),
+    createChannel: () => new MessageChannel(),
     count: config.storage.shards,
     spawn: (shard) => spawnShard(options, shard),
     segments,

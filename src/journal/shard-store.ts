@@ -90,9 +90,8 @@ export class ShardStore {
    * Appends a block. `records` are back to back with `previousSequence` set; they are copied. Throws
    * `ERR_STORAGE_FULL` before anything is written.
    */
-  append(records: Uint8Array, count: number): Appended {
+  append(records: Uint8Array, count: number, writtenAt: number): Appended {
     const firstSequence = this.nextSequence
-    const writtenAt = Date.now()
     const buffer = this.buffers.take(blockBytes(records.length, count))
     const value = encodeBlock(records, count, { firstSequence, writtenAt }, buffer)
     const block = viewBlock(value)

@@ -151,3 +151,16 @@ export interface Shards {
   subscribe(topic: LiveTopic, listener: (message: LiveMessage) => void): () => void
   stats(): Promise<readonly ShardStats[]>
 }
+
+/** The reply to a body of which nothing was taken. */
+export function emptyReply(): IngestReply {
+  return {
+    sequence: null,
+    accepted: 0,
+    duplicates: 0,
+    rejected: [],
+    position: '',
+    predictions: null,
+    error: null,
+  }
+}

@@ -1,14 +1,13 @@
-import type { MessagePort } from 'node:worker_threads'
-import { performance } from 'node:perf_hooks'
 import { RecordCursor } from '../event/record-cursor.ts'
-import { ShardStore } from '../journal/shard-store.ts'
-import { loadServedModel } from '../model/version/served-model.ts'
+import type { ShardStore } from '../journal/shard-store.ts'
+import type { loadServedModel } from '../model/version/served-model.ts'
 import { compileDefinition } from '../profile/compile.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { DueIndex } from '../profile/due-index.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { toErrorValue } from '../protocol/errors.ts'
+import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { IngestRequest, QueryReply, ShardStats } from '../protocol/shards.ts'
 import { Batch } from './batch.ts'
 import { Checkpointer } from './checkpointer.ts'
@@ -22,18 +21,19 @@ import { Lookups } from './lookups.ts'
 import type {
   FromShard,
   PeerMessage,
-  ShardOptions,
+  PeerPort,
   ShardPort,
   ShardQuery,
   ToShard,
-} from './messages.ts'
+} from '../protocol/shard-messages.ts'
+import type { ShardOptions } from './options.ts'
 import { Peers } from './peers.ts'
 import { Predictor } from './predictor.ts'
 import { Queries } from './queries.ts'
 import { recover } from './recovery.ts'
 import type { RecoveryReport } from './recovery.ts'
-import { Replayer } from './replayer.ts'
-import type { HistoryRecord } from './replayer.ts'
+import { Replayer } from '../replay/replayer.ts'
+import type { HistoryRecord } from '../replay/replayer.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
@@ -45,6 +45,14 @@ const TURN_BODY_BYTES = 128 * 1024
 
 /** Records applied before look-ups that came in the meantime are answered. */
 const LOOKUP_RECORDS = 16
+
+/** What a shard stands on; a simulation brings its own. */
+export interface ShardParts {
+  readonly clock: Clock
+  readonly openStore: (options: ShardOptions) => ShardStore
+  /** How a model's version is read. */
+  readonly loadVersion: typeof loadServedModel
+}
 
 /**
  * A shard: mailbox, profiles, journal, timers, models; the only owner of its shoppers.
@@ -58,7 +66,8 @@ const LOOKUP_RECORDS = 16
 export class ShardActor {
   private readonly options: ShardOptions
   private readonly port: ShardPort
-  private readonly loadModelVersion: typeof loadServedModel
+  private readonly parts: ShardParts
+  private readonly clock: Clock
   private readonly compiled: CompiledDefinition
   private readonly profiles: ProfileStore
   private readonly fold: Fold
@@ -80,29 +89,22 @@ export class ShardActor {
   private peerMail: { from: number; message: PeerMessage }[] = []
   private outbox: FromShard[] = []
   private scheduled = false
-  private timerTick: NodeJS.Timeout | null = null
-  private checkpointTick: NodeJS.Timeout | null = null
+  private readonly ticks: Cancel[] = []
   private recovery: RecoveryReport | null = null
   private turns = 0
   private turnNanoseconds = 0
   private applied = 0
 
-  /** @param loadVersion how a model's version is read; one may bring models of its own */
-  constructor(options: ShardOptions, port: ShardPort, loadVersion = loadServedModel) {
+  constructor(options: ShardOptions, port: ShardPort, parts: ShardParts) {
     this.options = options
     this.port = port
-    this.loadModelVersion = loadVersion
+    this.parts = parts
+    this.clock = parts.clock
     this.life = new ShardLife((state) => this.send({ type: 'state', state, detail: '' }))
     this.compiled = compileDefinition(options.definition)
     this.profiles = new ProfileStore(this.compiled)
     this.fold = new Fold(this.compiled, this.profiles)
-    this.store = ShardStore.open(`${options.dataDir}/shard-${options.shard}`, {
-      shard: options.shard,
-      shardCount: options.shardCount,
-      deadLettersMax: options.deadLettersMax,
-      deadLettersBytesMax: options.deadLettersBytesMax,
-      mapSizeMaxBytes: options.mapSizeMaxBytes,
-    })
+    this.store = parts.openStore(options)
     const history = (last: number): Iterable<HistoryRecord> => {
       this.turn.flushBlock()
       return this.store.history(last)
@@ -111,16 +113,17 @@ export class ShardActor {
     this.dedupe = new DedupeWindow({
       hours: options.dedupeHours,
       memoryBytesMax: options.dedupeBytesMax,
-      nowMs: Date.now(),
+      nowMs: this.clock.now(),
     })
     this.predictor = new Predictor(this.compiled, this.profiles)
     this.live = new Live({
       profiles: this.profiles,
       predictor: this.predictor,
       shard: options.shard,
+      now: () => this.clock.now(),
       push: (topic, body) => this.send({ type: 'live', topic, body }),
     })
-    this.peers = new Peers((from, message) => this.receivePeer(from, message))
+    this.peers = new Peers(this.clock, (from, message) => this.receivePeer(from, message))
     this.turn = new Turn(this.turnParts(), (error) => this.fail(error))
     this.joins = new Joins(this.turn, history)
     this.turn.joining = this.joins
@@ -134,7 +137,7 @@ export class ShardActor {
       predictor: this.predictor,
       history,
       segmentCounts: () => this.profiles.segmentCounts(),
-      now: Date.now,
+      now: () => this.clock.now(),
       lastSequence: () => this.turn.lastSequence,
     })
     this.lookups = new Lookups(this.queries, this.predictor, port)
@@ -152,6 +155,7 @@ export class ShardActor {
           replayer: this.replayer,
           dedupe: this.dedupe,
           dedupeHours: this.options.dedupeHours,
+          clock: this.clock,
         },
         (detail) => this.report({ type: 'state', state: 'recovering', detail }),
       )
@@ -162,6 +166,7 @@ export class ShardActor {
         compiled: this.compiled,
         replayer: this.replayer,
         flushJournal: () => this.turn.flushBlock(),
+        clock: this.clock,
         dictionaryEntries: this.recovery.dictionaryEntries,
       })
     } catch (error) {
@@ -203,7 +208,7 @@ export class ShardActor {
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    setImmediate(() => {
+    this.clock.soon(() => {
       this.scheduled = false
       this.runTurn()
     })
@@ -211,7 +216,7 @@ export class ShardActor {
 
   private runTurn(): void {
     if (this.life.state === 'failed' || this.life.state === 'stopped') return
-    const started = performance.now()
+    const started = this.clock.monotonic()
     try {
       this.takePeerMail()
       this.takeMail()
@@ -221,7 +226,7 @@ export class ShardActor {
       return
     }
     this.turns++
-    this.turnNanoseconds += (performance.now() - started) * 1e6
+    this.turnNanoseconds += (this.clock.monotonic() - started) * 1e6
     if (this.mailbox.length > 0 || this.peerMail.length > 0) this.schedule()
   }
 
@@ -275,7 +280,7 @@ export class ShardActor {
     if (alone) this.dispatchParts()
     this.ingress.decode(request, (reply) => this.send({ type: 'ingested', id, reply }))
     if (alone) this.dispatchParts()
-    if (request.route === 'import') this.timers.pauseFor(Date.now())
+    if (request.route === 'import') this.timers.pauseFor(this.clock.now())
   }
 
   private dispatchParts(): void {
@@ -379,7 +384,7 @@ export class ShardActor {
     this.port.post(messages)
   }
 
-  private connect(shard: number, port: MessagePort): void {
+  private connect(shard: number, port: PeerPort): void {
     this.peers.connect(shard, port)
     if (this.peers.size === this.options.shardCount - 1) {
       this.joins.resendPending(this.replayer.pendingForwards)
@@ -391,18 +396,18 @@ export class ShardActor {
     if (directory === null) return this.predictor.swap(name, null)
     const { features } = this.predictor
     const { schemaHash } = this.compiled
-    this.predictor.swap(name, await this.loadModelVersion(directory, { features, schemaHash }))
+    this.predictor.swap(name, await this.parts.loadVersion(directory, { features, schemaHash }))
   }
 
   private async checkpoint(): Promise<void> {
     await this.checkpointer?.run()
-    await this.store.pruneDedupe(Date.now() - this.options.dedupeHours * 3_600_000)
+    await this.store.pruneDedupe(this.clock.now() - this.options.dedupeHours * 3_600_000)
     await this.dropOldBlocks()
   }
 
   /** After a checkpoint, which holds what the dropped blocks have made. */
   private async dropOldBlocks(): Promise<void> {
-    const before = Date.now() - this.options.retentionMs
+    const before = this.clock.now() - this.options.retentionMs
     if (before === Number.NEGATIVE_INFINITY) return
     for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
       if ((await this.store.dropBlocksWrittenBefore(before)) === 0) return
@@ -413,8 +418,7 @@ export class ShardActor {
   private async stop(): Promise<void> {
     if (this.life.state !== 'live') return
     this.life.send('DRAIN')
-    if (this.timerTick !== null) clearInterval(this.timerTick)
-    if (this.checkpointTick !== null) clearInterval(this.checkpointTick)
+    for (const cancel of this.ticks.splice(0)) cancel()
     this.turn.flush()
     await this.turn.durable()
     await this.peers.idle()
@@ -441,23 +445,19 @@ export class ShardActor {
       }
     }
     if (this.options.timers) {
-      this.timerTick = setInterval(
-        guard(() => this.tickTimers()),
-        TIMER_TICK_MS,
-      )
-      this.timerTick.unref()
+      const tick = guard(() => this.tickTimers())
+      this.ticks.push(this.clock.every(TIMER_TICK_MS, tick))
     }
     const checkpoint = (): void => {
       this.checkpoint().catch((error: unknown) => this.fail(error))
     }
-    this.checkpointTick = setInterval(checkpoint, this.options.checkpointIntervalMs)
-    this.checkpointTick.unref()
+    this.ticks.push(this.clock.every(this.options.checkpointIntervalMs, checkpoint))
   }
 
   private tickTimers(): void {
-    const more = this.timers.tick(Date.now())
+    const more = this.timers.tick(this.clock.now())
     this.endTurn()
-    if (more) setImmediate(() => this.life.state === 'live' && this.tickTimers())
+    if (more) this.clock.soon(() => this.life.state === 'live' && this.tickTimers())
   }
 
   private turnParts(): ConstructorParameters<typeof Turn>[0] {
@@ -470,7 +470,7 @@ export class ShardActor {
       dedupe: this.dedupe,
       predictor: this.predictor,
       post: (shard, message, onResult) => this.peers.post(shard, message, onResult),
-      now: Date.now,
+      clock: this.clock,
       forwarded: (row: number) => this.live.forwarded(row),
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++

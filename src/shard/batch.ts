@@ -1,6 +1,6 @@
 import type { RejectedItem } from '../protocol/shards.ts'
-import { OUTCOME } from './messages.ts'
-import type { BatchResult, Predictions, PredictRequest } from './messages.ts'
+import { OUTCOME } from '../protocol/shard-messages.ts'
+import type { BatchResult, Predictions, PredictRequest } from '../protocol/shard-messages.ts'
 
 /**
  * What becomes of the records of one message, until all of them are durable here or at the shard they

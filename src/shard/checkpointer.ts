@@ -1,8 +1,9 @@
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { PageCodec } from '../profile/page-codec.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { ProfileStore } from '../profile/store.ts'
-import type { Replayer } from './replayer.ts'
+import type { Replayer } from '../replay/replayer.ts'
 
 /** Pages in one transaction: bounds how long a turn waits behind a checkpoint. */
 const PAGES_A_STEP = 16
@@ -17,6 +18,7 @@ const PAGES_A_STEP = 16
  */
 export class Checkpointer {
   private readonly store: ShardStore
+  private readonly clock: Clock
   private readonly profiles: ProfileStore
   private readonly compiled: CompiledDefinition
   private readonly replayer: Replayer
@@ -39,8 +41,10 @@ export class Checkpointer {
     flushJournal: () => void
     /** As recovery found them; 0 when it started without the checkpoint. */
     dictionaryEntries: number
+    clock: Clock
   }) {
     this.store = parts.store
+    this.clock = parts.clock
     this.profiles = parts.profiles
     this.compiled = parts.compiled
     this.replayer = parts.replayer
@@ -61,7 +65,7 @@ export class Checkpointer {
   }
 
   private async write(): Promise<void> {
-    const started = performance.now()
+    const started = this.clock.monotonic()
     this.flushJournal()
     const position = this.store.nextSequence - 1
     const pendingForwards = [...this.replayer.pendingForwards]
@@ -80,7 +84,7 @@ export class Checkpointer {
       pendingForwards,
     })
     this.lastPosition = position
-    this.lastSeconds = (performance.now() - started) / 1000
+    this.lastSeconds = (this.clock.monotonic() - started) / 1000
     this.completed++
   }
 

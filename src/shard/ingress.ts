@@ -2,10 +2,12 @@ import { FrameDecoder } from '../event/decoder.ts'
 import type { DecodeSink } from '../event/decoder.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import type { DeadLetter } from '../journal/dead-letters.ts'
+import { emptyReply } from '../protocol/shards.ts'
 import type { ErrorValue, IngestReply, IngestRequest, RejectedItem } from '../protocol/shards.ts'
-import { formatPosition } from './key.ts'
-import { OUTCOME, SHARD_UNAVAILABLE } from './messages.ts'
-import type { BatchResult, PredictRequest, Predictions, ShardOptions } from './messages.ts'
+import { formatPosition } from '../protocol/position.ts'
+import { OUTCOME, SHARD_UNAVAILABLE } from '../protocol/shard-messages.ts'
+import type { BatchResult, PredictRequest, Predictions } from '../protocol/shard-messages.ts'
+import type { ShardOptions } from './options.ts'
 
 /** A body that is being worked on, until all its records are durable. */
 class Frame {
@@ -178,16 +180,4 @@ export class Ingress {
 /** A refused body is kept as it came, but for the write key. */
 function withoutKey(text: string): string {
   return text.replaceAll(/("writeKey"\s*:\s*")[^"]*"/g, '$1…"')
-}
-
-export function emptyReply(): IngestReply {
-  return {
-    sequence: null,
-    accepted: 0,
-    duplicates: 0,
-    rejected: [],
-    position: '',
-    predictions: null,
-    error: null,
-  }
 }

@@ -3,12 +3,12 @@ import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import type { ImportNote } from '../event/record.ts'
 import type { Batch } from './batch.ts'
-import { formatKey, hashOf, ownerOf, parseKey, sameKey } from './key.ts'
-import type { ProfileKey } from './key.ts'
-import { isUnavailable } from './messages.ts'
-import type { ImportMessage } from './messages.ts'
-import { isAlias, keyOfRecord, previousKey } from './replayer.ts'
-import type { HistoryReader, HistoryRecord } from './replayer.ts'
+import { formatKey, hashOf, ownerOf, parseKey, sameKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
+import { isUnavailable } from '../protocol/shard-messages.ts'
+import type { ImportMessage } from '../protocol/shard-messages.ts'
+import { isAlias, keyOfRecord, previousKey } from '../replay/replayer.ts'
+import type { HistoryReader, HistoryRecord } from '../replay/replayer.ts'
 import { predictOf } from './turn.ts'
 import type { Joining, Place, Turn } from './turn.ts'
 
@@ -89,7 +89,7 @@ export class Joins implements Joining {
       }
       if (moved.length > 0) return this.move(row, moved, { source, target }, cursor, place)
     }
-    const now = this.turn.parts.now()
+    const now = this.turn.parts.clock.now()
     const text = { name: formatKey(target), message: '' }
     this.turn.appendOwn(RECORD_KIND.forward, source, text, now)
     this.tellForwarded(source)
@@ -103,10 +103,10 @@ export class Joins implements Joining {
     cursor: RecordCursor,
     place: Place,
   ): boolean {
-    const { shard, shardCount, profiles, now } = this.turn.parts
+    const { shard, shardCount, profiles, clock } = this.turn.parts
     const links = profiles.links(row).map(formatKey)
     const text = { name: formatKey(keys.target), message: JSON.stringify({ moved: moved.length }) }
-    const sequence = this.turn.appendOwn(RECORD_KIND.forward, keys.source, text, now())
+    const sequence = this.turn.appendOwn(RECORD_KIND.forward, keys.source, text, clock.now())
     const note = { source: `${shard}:${sequence}`, links }
     const event = cursor.bytes.slice(cursor.offset, cursor.offset + cursor.byteLength)
     const message = this.importMessage(keys, moved, note, event, place)
@@ -188,7 +188,7 @@ export class Joins implements Joining {
   }
 
   private confirm(source: ProfileKey): void {
-    const now = this.turn.parts.now()
+    const now = this.turn.parts.clock.now()
     this.turn.appendOwn(RECORD_KIND.forwardConfirmed, source, { name: '', message: '' }, now)
     this.tellForwarded(source)
   }
@@ -206,7 +206,7 @@ export class Joins implements Joining {
     place: Place | null,
   ): ImportMessage {
     const text = { name: formatKey(keys.source), message: JSON.stringify(note) }
-    const time = this.turn.parts.now()
+    const time = this.turn.parts.clock.now()
     return {
       type: 'import',
       id: 0,

@@ -4,8 +4,8 @@ import type { RecordCursor } from '../event/record-cursor.ts'
 import type { Effect } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import { profileText } from '../profile/read.ts'
-import { formatKey, parseKey } from './key.ts'
-import type { RecentShopper } from './messages.ts'
+import { formatKey, parseKey } from '../event/profile-key.ts'
+import type { RecentShopper } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
 
 const RECENT_MAX = 24
@@ -26,6 +26,7 @@ export class Live {
   private readonly profiles: ProfileStore
   private readonly predictor: Predictor
   private readonly shard: number
+  private readonly now: () => number
   private readonly push: (topic: string, body: string) => void
   private readonly watched = new Map<string, string>()
   private readonly topics = new Set<string>()
@@ -38,12 +39,14 @@ export class Live {
     profiles: ProfileStore
     predictor: Predictor
     shard: number
+    now: () => number
     push: (topic: string, body: string) => void
   }) {
     this.profiles = parts.profiles
     this.predictor = parts.predictor
     this.shard = parts.shard
     this.push = parts.push
+    this.now = parts.now
   }
 
   watch(topic: string, on: boolean): void {
@@ -102,7 +105,7 @@ export class Live {
     const id = formatKey(this.profiles.keyOf(row))
     const topic = this.watched.get(id)
     if (topic === undefined) return
-    const now = Date.now()
+    const now = this.now()
     const position = `${this.shard}:${this.profiles.lastSequence(row)}`
     const profile = profileText(this.profiles, row, now, position)
     const head = `{"topic":${JSON.stringify(topic)},"time":${now},"data":{"profile":${profile},"event":${JSON.stringify(event)}`
@@ -116,7 +119,7 @@ export class Live {
     const target = this.profiles.forwardOf(row)
     if (topic === undefined || target === null) return
     const data = { forwardedTo: formatKey(target) }
-    this.push(topic, JSON.stringify({ topic, time: Date.now(), data }))
+    this.push(topic, JSON.stringify({ topic, time: this.now(), data }))
   }
 
   private pushEffect(effect: Effect): void {
@@ -128,7 +131,7 @@ export class Live {
     if (!this.topics.has(topic)) return
     const { kind, name, from, to, time } = effect
     const data = { kind, id, name, from, to, time }
-    this.push(topic, JSON.stringify({ topic, time: Date.now(), data }))
+    this.push(topic, JSON.stringify({ topic, time: this.now(), data }))
   }
 }
 

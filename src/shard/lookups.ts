@@ -1,6 +1,6 @@
 import { JsonBytes } from '../profile/json-bytes.ts'
-import { LOOKUPS, LOOKUP_FIELDS } from './messages.ts'
-import type { FromShard, ShardPort, ToShard } from './messages.ts'
+import { LOOKUPS, LOOKUP_FIELDS } from '../protocol/shard-messages.ts'
+import type { FromShard, ShardPort, ToShard } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
 import type { Queries } from './queries.ts'
 

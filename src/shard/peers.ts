@@ -1,6 +1,6 @@
-import type { MessagePort } from 'node:worker_threads'
-import { SHARD_UNAVAILABLE } from './messages.ts'
-import type { BatchResult, PeerMessage } from './messages.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { SHARD_UNAVAILABLE } from '../protocol/shard-messages.ts'
+import type { BatchResult, PeerMessage, PeerPort } from '../protocol/shard-messages.ts'
 
 /**
  * The ports to the other shards. Owns what was posted and not yet answered; when a peer is down these
@@ -8,16 +8,18 @@ import type { BatchResult, PeerMessage } from './messages.ts'
  * makes a repeat harmless). Messages to a peer that is not connected yet wait for it.
  */
 export class Peers {
-  private readonly ports = new Map<number, MessagePort>()
+  private readonly ports = new Map<number, PeerPort>()
   private readonly early = new Map<number, PeerMessage[]>()
   private readonly waiting = new Map<
     number,
     { shard: number; count: number; done: (r: BatchResult) => void }
   >()
   private readonly receive: (from: number, message: PeerMessage) => void
+  private readonly clock: Clock
   private nextId = 1
 
-  constructor(receive: (from: number, message: PeerMessage) => void) {
+  constructor(clock: Clock, receive: (from: number, message: PeerMessage) => void) {
+    this.clock = clock
     this.receive = receive
   }
 
@@ -25,7 +27,7 @@ export class Peers {
     return this.ports.size
   }
 
-  connect(shard: number, port: MessagePort): void {
+  connect(shard: number, port: PeerPort): void {
     this.ports.get(shard)?.close()
     this.ports.set(shard, port)
     port.on('message', (message: PeerMessage) => this.receive(shard, message))
@@ -65,7 +67,7 @@ export class Peers {
   /** Resolves when nothing posted waits for an answer. */
   async idle(): Promise<void> {
     for (let i = 0; this.waiting.size > 0 && i < IDLE_POLLS_MAX; i++) {
-      await new Promise((resolve) => setTimeout(resolve, IDLE_POLL_MS))
+      await new Promise<void>((resolve) => this.clock.after(IDLE_POLL_MS, resolve))
     }
   }
 
@@ -81,7 +83,7 @@ export class Peers {
 const IDLE_POLL_MS = 5
 const IDLE_POLLS_MAX = 1000
 
-function send(port: MessagePort, message: PeerMessage): void {
+function send(port: PeerPort, message: PeerMessage): void {
   if (message.type !== 'records') return port.postMessage(message)
   port.postMessage(message, [message.bytes.buffer])
 }

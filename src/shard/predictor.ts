@@ -4,7 +4,7 @@ import type { Feature } from '../profile/feature-vector.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { ErrorValue, PredictionValue } from '../protocol/shards.ts'
-import type { Predictions } from './messages.ts'
+import type { Predictions } from '../protocol/shard-messages.ts'
 
 interface Waiting {
   readonly at: number

@@ -5,13 +5,15 @@ import type { CompiledDefinition } from '../profile/compile.ts'
 import { profileText, writeProfile } from '../profile/read.ts'
 import { ProfileStore } from '../profile/store.ts'
 import type { QueryReply } from '../protocol/shards.ts'
-import { formatKey, ownerOf, parseKey, sequenceIn } from './key.ts'
+import { formatKey, ownerOf, parseKey } from '../event/profile-key.ts'
+import { sequenceIn } from '../protocol/position.ts'
 import type { Lookups } from './lookups.ts'
-import type { LOOKUPS, ShardQuery } from './messages.ts'
+import { REDIRECT } from '../protocol/shard-messages.ts'
+import type { LOOKUPS, ShardQuery } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
 import { unknownModel } from './predictor.ts'
-import { foldHistory, reachesBack } from './replayer.ts'
-import type { HistoryReader, HistoryRecord } from './replayer.ts'
+import { foldHistory, reachesBack } from '../replay/replayer.ts'
+import type { HistoryReader, HistoryRecord } from '../replay/replayer.ts'
 
 type Answer = (reply: QueryReply) => void
 type QueryOf<K extends ShardQuery['kind']> = Extract<ShardQuery, { kind: K }>
@@ -24,9 +26,6 @@ export interface Lookup {
   readonly minPosition: string
   readonly model: string
 }
-
-/** A profile that is forwarded is answered by the shard of its successor: the client asks again. */
-export const REDIRECT = 307
 
 export interface QueryParts {
   readonly shard: number

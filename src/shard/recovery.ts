@@ -2,9 +2,10 @@ import { RecordCursor } from '../event/record-cursor.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { PageCodec } from '../profile/page-codec.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { DedupeWindow } from './dedupe.ts'
-import type { Replayer } from './replayer.ts'
+import type { Replayer } from '../replay/replayer.ts'
 
 export interface RecoveryReport {
   readonly profiles: number
@@ -30,11 +31,12 @@ export function recover(
     replayer: Replayer
     dedupe: DedupeWindow
     dedupeHours: number
+    clock: Clock
   },
   onProgress: (detail: string) => void,
 ): RecoveryReport {
-  const started = performance.now()
-  const { store, profiles, compiled, replayer, dedupe } = parts
+  const started = parts.clock.monotonic()
+  const { store, profiles, compiled, replayer } = parts
   const meta = store.readCheckpoint()
   const usable = meta !== null && meta.schemaHash === compiled.schemaHash
   let checkpointPages = 0
@@ -50,9 +52,9 @@ export function recover(
   }
   tellBeginning(store, from, onProgress)
   const replayedRecords = replayTail(parts, from, onProgress)
-  const dedupeIds = restoreDedupe(store, dedupe, parts.dedupeHours)
+  const dedupeIds = restoreDedupe(parts)
   const checkpointSkipped = meta !== null && !usable ? 'the profile definition has changed' : ''
-  const seconds = (performance.now() - started) / 1000
+  const seconds = (parts.clock.monotonic() - started) / 1000
   return {
     profiles: profiles.size,
     checkpointPages,
@@ -90,14 +92,14 @@ function loadPages(store: ShardStore, profiles: ProfileStore): number {
 }
 
 function replayTail(
-  parts: { store: ShardStore; replayer: Replayer },
+  parts: { store: ShardStore; replayer: Replayer; clock: Clock },
   from: number,
   onProgress: (detail: string) => void,
 ): number {
   const cursor = new RecordCursor()
   const total = parts.store.nextSequence - from
   let replayed = 0
-  let reportAt = performance.now() + 1000
+  let reportAt = parts.clock.monotonic() + 1000
   for (const block of parts.store.blocks(from)) {
     cursor.over(block.bytes)
     for (let i = 0; i < block.count; i++) {
@@ -106,7 +108,7 @@ function replayTail(
       parts.replayer.apply(cursor.at(block.offsets[i]), sequence)
       replayed++
     }
-    if (performance.now() > reportAt) {
+    if (parts.clock.monotonic() > reportAt) {
       reportAt += 1000
       onProgress(`replayed ${replayed} of ${total} records`)
     }
@@ -114,9 +116,19 @@ function replayTail(
   return replayed
 }
 
-function restoreDedupe(store: ShardStore, dedupe: DedupeWindow, hours: number): number {
+function restoreDedupe({
+  store,
+  dedupe,
+  dedupeHours,
+  clock,
+}: {
+  store: ShardStore
+  dedupe: DedupeWindow
+  dedupeHours: number
+  clock: Clock
+}): number {
   let ids = 0
-  const since = Date.now() - hours * 3_600_000
+  const since = clock.now() - dedupeHours * 3_600_000
   for (const { hashes, writtenAt } of store.recentMessageHashes(since)) {
     for (let i = 0; i + 1 < hashes.length; i += 2) dedupe.add(hashes[i], hashes[i + 1], writtenAt)
     ids += hashes.length / 2

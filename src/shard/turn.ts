@@ -1,16 +1,17 @@
 import { RECORD_KIND, createRecordFields } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
+import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import type { Batch } from './batch.ts'
 import type { DedupeWindow } from './dedupe.ts'
-import { hashOf, ownerOf } from './key.ts'
-import type { ProfileKey } from './key.ts'
-import type { BatchResult, PeerMessage, PredictRequest, Stage } from './messages.ts'
+import { hashOf, ownerOf } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
+import type { BatchResult, PeerMessage, PredictRequest, Stage } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
-import { isJoining } from './replayer.ts'
-import type { Replayer } from './replayer.ts'
+import { isJoining } from '../replay/replayer.ts'
+import type { Replayer } from '../replay/replayer.ts'
 
 /** Longest walk along forwards (a user joined to a user joined to …). */
 export const FORWARD_HOPS_MAX = 8
@@ -28,7 +29,7 @@ export interface TurnParts {
   readonly dedupe: DedupeWindow
   readonly predictor: Predictor
   readonly post: (shard: number, message: PeerMessage, onResult: PeerResult) => void
-  readonly now: () => number
+  readonly clock: Clock
   /** Called once for each record applied, after its fold. */
   readonly touched: (row: number, cursor: RecordCursor) => void
   /** The profile was joined to another, which has its history now. */
@@ -69,9 +70,9 @@ export class Turn {
   private readonly onFailure: (error: unknown) => void
   private readonly ownCursor = new RecordCursor()
   private lastCommit: Promise<void> = Promise.resolve()
-  /** When the last commit began, on the clock of `performance.now()`. */
+  /** When the last commit began, on the monotonic clock. */
   private committedAt = Number.NEGATIVE_INFINITY
-  private commitTimer: NodeJS.Timeout | null = null
+  private commitTimer: Cancel | null = null
 
   constructor(parts: TurnParts, onFailure: (error: unknown) => void) {
     this.parts = parts
@@ -104,7 +105,7 @@ export class Turn {
     const forward = row < 0 ? null : profiles.forwardOf(row)
     if (forward !== null) return this.passOn(cursor, forward, place)
     const { messageHashLow: low, messageHashHigh: high } = cursor
-    if ((low !== 0 || high !== 0) && !dedupe.add(low, high, this.parts.now())) {
+    if ((low !== 0 || high !== 0) && !dedupe.add(low, high, this.parts.clock.now())) {
       place.batch.duplicate(place.record)
       if (row >= 0) place.batch.advance(this.parts.shard, profiles.lastSequence(row))
       this.scoreIfAsked(row, place)
@@ -217,7 +218,8 @@ export class Turn {
     if (this.block.count === 0) return
     const count = this.block.count
     const records = this.block.bytes.subarray(0, this.block.length)
-    const { firstSequence, committed } = this.parts.store.append(records, count)
+    const writtenAt = this.parts.clock.now()
+    const { firstSequence, committed } = this.parts.store.append(records, count, writtenAt)
     this.block.truncate(0, 0)
     if (firstSequence + count !== this.nextSequence) {
       throw new Error(`journal is at ${firstSequence + count}, the turn at ${this.nextSequence}`)
@@ -234,9 +236,9 @@ export class Turn {
   flush(): void {
     this.parts.predictor.scoreWaiting()
     if (this.block.count === 0 && this.batches.length === 0 && this.outbox.length === 0) return
-    const wait = this.committedAt + COMMIT_GAP_MS - performance.now()
+    const wait = this.committedAt + COMMIT_GAP_MS - this.parts.clock.monotonic()
     if (wait <= 0 || this.block.length >= COMMIT_BYTES) this.commit()
-    else this.commitTimer ??= setTimeout(() => this.commitLate(), wait)
+    else this.commitTimer ??= this.parts.clock.after(wait, () => this.commitLate())
   }
 
   /** Commits what was flushed and resolves when it is durable. */
@@ -247,9 +249,9 @@ export class Turn {
 
   /** One group commit, after which batches are released and messages go out. */
   private commit(): void {
-    if (this.commitTimer !== null) clearTimeout(this.commitTimer)
+    this.commitTimer?.()
     this.commitTimer = null
-    this.committedAt = performance.now()
+    this.committedAt = this.parts.clock.monotonic()
     this.flushBlock()
     const batches = this.batches
     const outbox = this.outbox

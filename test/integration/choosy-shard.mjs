@@ -5,6 +5,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 
 const { ShardActor } = await import(workerData.actor)
+const { openShardStore } = await import(new URL('open-store.js', workerData.actor))
+const { SystemClock } = await import(new URL('../runtime/clock.js', workerData.actor))
 const { shard, shardCount } = workerData
 
 async function load(version) {
@@ -23,7 +25,7 @@ const actor = new ShardActor(
     post: (messages, transfer) => parentPort.postMessage(messages, transfer),
     poll: () => receiveMessageOnPort(parentPort)?.message ?? null,
   },
-  load,
+  { clock: new SystemClock(), openStore: openShardStore, loadVersion: load },
 )
 parentPort.on('message', (messages) => actor.receive(messages))
 actor.start()

@@ -10,7 +10,6 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadProfileConfig } from '../../src/config/profile-config.ts'
-import { DEFAULT_LIMITS } from '../../src/event/limits.ts'
 import { RECORD_KIND } from '../../src/event/record.ts'
 import { RecordCursor } from '../../src/event/record-cursor.ts'
 import { ShardStore } from '../../src/journal/shard-store.ts'
@@ -21,10 +20,10 @@ import { planModel } from '../../src/model/definition.ts'
 import { Random } from '../../src/model/random.ts'
 import { categoryCode } from '../../src/profile/category-code.ts'
 import type { IngestRoute } from '../../src/protocol/shards.ts'
-import { ShardClient } from '../../src/shard/client.ts'
-import { journalSource } from '../../src/shard/journal-source.ts'
-import type { ShardOptions } from '../../src/shard/messages.ts'
+import type { ShardClient } from '../../src/router/client.ts'
+import { journalSource } from '../../src/model/journal/journal-source.ts'
 import { Shop } from '../../src/simulator/shop.ts'
+import { quietClient, shardOptions } from '../router/quiet-client.ts'
 import { temporaryDirectory } from './server.ts'
 
 const SHARDS = 2
@@ -53,21 +52,13 @@ const served = new Map<string, Float32Array>()
 let servedNames: readonly string[] = []
 
 function spawn(shard: number, vectors: MessagePort): Worker {
-  const options: ShardOptions = {
+  const options = shardOptions({
     shard,
     shardCount: SHARDS,
     dataDir: directory.path,
     mapSizeMaxBytes: 1 << 30,
     definition,
-    limits: DEFAULT_LIMITS,
-    dedupeHours: 24,
-    dedupeBytesMax: 1 << 24,
-    checkpointIntervalMs: 3_600_000,
-    deadLettersMax: 100,
-    deadLettersBytesMax: 1 << 20,
-    retentionMs: Number.POSITIVE_INFINITY,
-    timers: true,
-  }
+  })
   const actor = pathToFileURL(resolve('dist/src/shard/actor.js')).href
   return new Worker(resolve('test/integration/recording-shard.mjs'), {
     workerData: { ...options, actor, vectors },
@@ -142,17 +133,7 @@ function ofAnotherShop(message: Record<string, unknown>): Record<string, unknown
 beforeAll(async () => {
   console.log(`seed ${SEED}; LIMN_TEST_SEED=${SEED} repeats it`)
   const channels = Array.from({ length: SHARDS }, () => new MessageChannel())
-  const client = new ShardClient({
-    count: SHARDS,
-    spawn: (shard) => spawn(shard, channels[shard].port2),
-    segments: [],
-    inflightBytesMax: 1 << 28,
-    overviewIntervalMs: 1_000,
-    log: { info: () => undefined, error: () => undefined },
-    onFatal: (error) => {
-      throw new Error(error.message)
-    },
-  })
+  const client = quietClient(SHARDS, (shard) => spawn(shard, channels[shard].port2))
   await client.start()
   await client.setModel('recorder', directory.path)
   await send(client, 'batch', shopEvents(SEED, Date.now(), LIVE_EVENTS))

@@ -4,12 +4,11 @@ import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import pino from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { DEFAULT_LIMITS } from '../../src/event/limits.ts'
 import { ModelWatcher } from '../../src/model-watcher.ts'
 import { ModelRegistry } from '../../src/model/registry.ts'
 import { LimnError } from '../../src/protocol/errors.ts'
-import { ShardClient } from '../../src/shard/client.ts'
-import type { ShardOptions } from '../../src/shard/messages.ts'
+import type { ShardClient } from '../../src/router/client.ts'
+import { quietClient, shardOptions } from '../router/quiet-client.ts'
 import { saveMade } from '../model/version/made-version.ts'
 import { temporaryDirectory } from './server.ts'
 
@@ -19,21 +18,7 @@ const ids = Array.from({ length: 60 }, (_, i) => `user-${i}`)
 let client: ShardClient
 
 function spawn(shard: number): Worker {
-  const options: ShardOptions = {
-    shard,
-    shardCount: SHARDS,
-    dataDir: directory.path,
-    mapSizeMaxBytes: 1 << 28,
-    definition: { traits: {}, segments: {}, machines: {} },
-    limits: DEFAULT_LIMITS,
-    dedupeHours: 24,
-    dedupeBytesMax: 1 << 24,
-    checkpointIntervalMs: 3_600_000,
-    deadLettersMax: 100,
-    deadLettersBytesMax: 1 << 20,
-    retentionMs: Number.POSITIVE_INFINITY,
-    timers: true,
-  }
+  const options = shardOptions({ shard, shardCount: SHARDS, dataDir: directory.path })
   const actor = pathToFileURL(resolve('dist/src/shard/actor.js')).href
   return new Worker(resolve('test/integration/choosy-shard.mjs'), {
     workerData: { ...options, actor },
@@ -41,17 +26,7 @@ function spawn(shard: number): Worker {
 }
 
 beforeAll(async () => {
-  client = new ShardClient({
-    count: SHARDS,
-    spawn,
-    segments: [],
-    inflightBytesMax: 1 << 26,
-    overviewIntervalMs: 1_000,
-    log: { info: () => undefined, error: () => undefined },
-    onFatal: (error) => {
-      throw new Error(error.message)
-    },
-  })
+  client = quietClient(SHARDS, spawn)
   await client.start()
   const batch = ids.map((userId) => ({ type: 'track', userId, event: 'Product Viewed' }))
   const reply = await client.ingest({

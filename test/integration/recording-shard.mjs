@@ -5,6 +5,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 
 const { ShardActor } = await import(workerData.actor)
+const { openShardStore } = await import(new URL('open-store.js', workerData.actor))
+const { SystemClock } = await import(new URL('../runtime/clock.js', workerData.actor))
 const { shard, vectors } = workerData
 
 function recorder(_directory, { features }) {
@@ -30,7 +32,7 @@ const actor = new ShardActor(
     post: (messages, transfer) => parentPort.postMessage(messages, transfer),
     poll: () => receiveMessageOnPort(parentPort)?.message ?? null,
   },
-  recorder,
+  { clock: new SystemClock(), openStore: openShardStore, loadVersion: recorder },
 )
 parentPort.on('message', (messages) => actor.receive(messages))
 actor.start()

@@ -9,7 +9,7 @@ import { Model, events, openStore, withDirectory } from './records.ts'
 async function fill(path: string): Promise<void> {
   const model = new Model()
   const store = openStore(path)
-  for (let i = 0; i < 3; i++) await store.append(model.encode(events(4)), 4).committed
+  for (let i = 0; i < 3; i++) await store.append(model.encode(events(4)), 4, Date.now()).committed
   await store.writeCheckpointPages([[3, new Uint8Array(100)]], null)
   await store.finishCheckpoint({
     position: 11,

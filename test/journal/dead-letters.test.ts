@@ -16,7 +16,7 @@ test('the newest stay within the limit, also when all come in one turn', () =>
     let store = openStore(path)
     for (let i = 0; i < 35; i++) store.putDeadLetter(letter(i))
     expect(store.deadLetterCount).toBe(10)
-    await store.append(new Model().encode(events(1)), 1).committed
+    await store.append(new Model().encode(events(1)), 1, Date.now()).committed
     // Read beside the open store, as the command does.
     const listed = openDeadLetters(path, { limit: 100 })
     expect(listed.map(({ receivedAt }) => receivedAt)).toEqual([

@@ -44,7 +44,7 @@ test('random appends, reopens and reads equal a plain array', async () => {
           } else if (next !== 'settle') {
             const firstSequence = model.records.length
             const bytes = model.encode(next.append)
-            const appended = store.append(bytes, next.append.length)
+            const appended = store.append(bytes, next.append.length, Date.now())
             bytes.fill(0xee) // the store must have its own copy
             expect(appended.firstSequence).toBe(firstSequence)
             commits.push(appended.committed)
@@ -75,7 +75,8 @@ test('message hashes come back per block, oldest first, and are pruned by age', 
   withDirectory(async (path) => {
     const model = new Model()
     const store = openStore(path)
-    for (let i = 0; i < 3; i++) await store.append(model.encode(events(4 + i)), 4 + i).committed
+    for (let i = 0; i < 3; i++)
+      await store.append(model.encode(events(4 + i)), 4 + i, Date.now()).committed
     const batches = [...store.recentMessageHashes(0)]
     expect(batches.map(({ hashes }) => hashes.length / 2)).toEqual([4, 5, 6])
     const view = new DataView(model.records[5].buffer, model.records[5].byteOffset)
@@ -92,7 +93,7 @@ test('blocks before the checkpoint can be dropped, and the journal goes on', () 
   withDirectory(async (path) => {
     const model = new Model()
     let store = openStore(path)
-    for (let i = 0; i < 6; i++) await store.append(model.encode(events(5)), 5).committed
+    for (let i = 0; i < 6; i++) await store.append(model.encode(events(5)), 5, Date.now()).committed
     expect(await store.dropBlocksWrittenBefore(Infinity)).toBe(0) // no checkpoint: all is needed
     const meta = { profiles: 0, schemaHash: 'h', dictionaryEntries: 0, pendingForwards: [] }
     await store.finishCheckpoint({ ...meta, position: 21 })

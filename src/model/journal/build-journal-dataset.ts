@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
-import { buildDatasetFiles } from '../model/dataset-files/build-dataset.ts'
-import type { DatasetManifest } from '../model/dataset-files/manifest.ts'
-import { planModel } from '../model/definition.ts'
-import type { DatasetRequest } from '../model/trainer.ts'
-import { LimnError } from '../protocol/errors.ts'
+import { buildDatasetFiles } from '../dataset-files/build-dataset.ts'
+import type { DatasetManifest } from '../dataset-files/manifest.ts'
+import { planModel } from '../definition.ts'
+import type { DatasetRequest } from '../trainer.ts'
+import { LimnError } from '../../protocol/errors.ts'
 import { journalSource } from './journal-source.ts'
 
 /**

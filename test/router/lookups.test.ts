@@ -4,32 +4,26 @@ import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadProfileConfig } from '../../src/config/profile-config.ts'
-import { DEFAULT_LIMITS } from '../../src/event/limits.ts'
 import type { IngestReply, ProfileScope, Query } from '../../src/protocol/shards.ts'
-import { ShardClient } from '../../src/shard/client.ts'
-import { LOOKUPS_WAITING_MAX } from '../../src/shard/lookup-channel.ts'
-import type { ShardOptions } from '../../src/shard/messages.ts'
+import { LOOKUPS_WAITING_MAX } from '../../src/router/lookup-channel.ts'
+import type { ShardOptions } from '../../src/shard/options.ts'
+import { quietClient, shardOptions } from './quiet-client.ts'
 import { temporaryDirectory } from '../integration/server.ts'
 
 const SHARDS = 2
 const entry = pathToFileURL(resolve('dist/workers/shard.js'))
 
 function optionsOf(shard: number, dataDir: string): ShardOptions {
-  return {
+  const { definition } = loadProfileConfig('config/profile.yaml')
+  const mapSizeMaxBytes = 1 << 30
+  return shardOptions({
     shard,
     shardCount: SHARDS,
     dataDir,
-    mapSizeMaxBytes: 1 << 30,
-    definition: loadProfileConfig('config/profile.yaml').definition,
-    limits: DEFAULT_LIMITS,
-    dedupeHours: 24,
-    dedupeBytesMax: 1 << 24,
-    checkpointIntervalMs: 3_600_000,
-    deadLettersMax: 100,
-    deadLettersBytesMax: 1 << 20,
-    retentionMs: Number.POSITIVE_INFINITY,
+    mapSizeMaxBytes,
+    definition,
     timers: false,
-  }
+  })
 }
 
 function profileOf(id: string, minPosition = '', scope: ProfileScope = 'all'): Query {
@@ -38,17 +32,10 @@ function profileOf(id: string, minPosition = '', scope: ProfileScope = 'all'): Q
 
 describe('look-ups', () => {
   const directory = temporaryDirectory()
-  const client = new ShardClient({
-    count: SHARDS,
-    spawn: (shard) => new Worker(entry, { workerData: optionsOf(shard, directory.path) }),
-    segments: [],
-    inflightBytesMax: 1 << 26,
-    overviewIntervalMs: 1000,
-    log: { info: () => undefined, error: () => undefined },
-    onFatal: (error) => {
-      throw new Error(error.message)
-    },
-  })
+  const client = quietClient(
+    SHARDS,
+    (shard) => new Worker(entry, { workerData: optionsOf(shard, directory.path) }),
+  )
   const send = (messages: readonly object[]): Promise<IngestReply> =>
     client.ingest({
       route: 'batch',

@@ -9,8 +9,8 @@ import { RecordCursor } from '../event/record-cursor.ts'
 import type { ImportNote } from '../event/record.ts'
 import type { Fold } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'
-import { formatKey, parseKey } from './key.ts'
-import type { ProfileKey } from './key.ts'
+import { formatKey, parseKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
 
 /** One record of a shopper's history; a copy that outlives its block. */
 export interface HistoryRecord {

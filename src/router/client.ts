@@ -1,4 +1,3 @@
-import { MessageChannel } from 'node:worker_threads'
 import { build } from 'hdr-histogram-js'
 import type { Histogram } from 'hdr-histogram-js'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
@@ -13,8 +12,8 @@ import type {
   ShardStats,
   Shards,
 } from '../protocol/shards.ts'
-import { emptyReply } from './ingress.ts'
-import { ownerOf, parseKey } from './key.ts'
+import { emptyReply } from '../protocol/shards.ts'
+import { ownerOf, parseKey } from '../event/profile-key.ts'
 import {
   FORWARDED_TOO_OFTEN,
   LookupRequest,
@@ -23,16 +22,20 @@ import {
   isShardQuery,
   textOf,
 } from './lookup-request.ts'
-import type { FromShard, RecentShopper, ShardQuery } from './messages.ts'
+import type { FromShard, PeerPort, RecentShopper, ShardQuery } from '../protocol/shard-messages.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { Overview } from './overview.ts'
-import { REDIRECT } from './queries.ts'
-import { ShardWorker } from './worker.ts'
-import type { SpawnShard } from './worker.ts'
+import { REDIRECT } from '../protocol/shard-messages.ts'
+import { ShardWorker } from './shard-thread.ts'
+import type { SpawnShard } from './shard-thread.ts'
 
 export interface ShardClientOptions {
   readonly count: number
   /** Starts the thread of a shard. */
   readonly spawn: SpawnShard
+  readonly clock: Clock
+  /** The two ends of a way between two shards. */
+  readonly createChannel: () => { readonly port1: PeerPort; readonly port2: PeerPort }
   readonly segments: readonly { name: string; description: string; when: string }[]
   /** Bytes of bodies that may wait in one shard before it answers `ERR_OVERLOADED`. */
   readonly inflightBytesMax: number
@@ -68,8 +71,10 @@ export class ShardClient implements Shards {
   constructor(options: ShardClientOptions) {
     this.options = options
     this.count = options.count
-    this.overview = new Overview(this, options.overviewIntervalMs, (message) =>
-      this.publish(message),
+    this.overview = new Overview(
+      this,
+      { clock: options.clock, intervalMs: options.overviewIntervalMs },
+      (message) => this.publish(message),
     )
   }
 
@@ -92,14 +97,16 @@ export class ShardClient implements Shards {
     const worker = this.workers[request.lane % this.count]
     const refused = this.refusal(worker, request.body.length)
     if (refused !== null) return Promise.resolve({ ...emptyReply(), error: refused })
-    const started = performance.now()
+    const started = this.options.clock.monotonic()
     const bytes = request.body.length
     worker.inflightBytes += bytes
     return new Promise((resolve) => {
       const id = worker.nextId()
       const settle = (reply: IngestReply): void => {
         worker.inflightBytes -= bytes
-        this.latency.recordValue(Math.max(1, Math.round((performance.now() - started) * 1000)))
+        this.latency.recordValue(
+          Math.max(1, Math.round((this.options.clock.monotonic() - started) * 1000)),
+        )
         resolve(reply)
       }
       const fail = (error: ErrorValue): void => settle({ ...emptyReply(), error })
@@ -193,7 +200,7 @@ export class ShardClient implements Shards {
   }
 
   private launch(shard: number): ShardWorker {
-    return new ShardWorker(shard, this.options.spawn, {
+    return new ShardWorker(shard, this.options, {
       live: (message) => this.publish(message),
       state: (state, detail) => this.options.log.info({ shard, state, detail }, 'shard'),
       gone: (error) => this.replace(shard, error),
@@ -202,7 +209,7 @@ export class ShardClient implements Shards {
 
   private replace(shard: number, error: ErrorValue): void {
     if (this.stopping) return
-    const now = Date.now()
+    const now = this.options.clock.monotonic()
     this.restarts = [...this.restarts.filter((at) => now - at < RESTART_WINDOW_MS), now]
     this.options.log.error({ shard, code: error.code, reason: error.message }, 'shard went down')
     const broken = error.code.startsWith('ERR_STORAGE') || this.restarts.length > RESTARTS_MAX
@@ -233,7 +240,7 @@ export class ShardClient implements Shards {
   }
 
   private introduce(a: number, b: number): void {
-    const { port1, port2 } = new MessageChannel()
+    const { port1, port2 } = this.options.createChannel()
     this.workers[a].send({ type: 'peer', shard: b, port: port1 }, [port1])
     this.workers[b].send({ type: 'peer', shard: a, port: port2 }, [port2])
   }

@@ -1,10 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Evaluation } from '../model/evaluation/evaluate.ts'
-import { ModelRegistry } from '../model/registry.ts'
-import type { EvaluateRequest, TrainRequest } from '../model/trainer.ts'
-import { evaluateOnJournal, trainOnJournal } from '../model/training/train-on-journal.ts'
-import type { JournalTrainingResult } from '../model/training/train-on-journal.ts'
-import { readModelVersion } from '../model/version/model-version.ts'
+import type { Evaluation } from '../evaluation/evaluate.ts'
+import { ModelRegistry } from '../registry.ts'
+import type { EvaluateRequest, TrainRequest } from '../trainer.ts'
+import { evaluateOnJournal, trainOnJournal } from '../training/train-on-journal.ts'
+import type { JournalTrainingResult } from '../training/train-on-journal.ts'
+import { readModelVersion } from '../version/model-version.ts'
 import { journalSource } from './journal-source.ts'
 
 /**

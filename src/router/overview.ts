@@ -1,4 +1,5 @@
 import type { LiveMessage } from '../protocol/shards.ts'
+import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { ShardClient } from './client.ts'
 
 /** The `overview` topic: once an interval, while somebody listens, what all shards do together. */
@@ -6,23 +7,29 @@ export class Overview {
   private readonly client: ShardClient
   private readonly intervalMs: number
   private readonly publish: (message: LiveMessage) => void
-  private timer: NodeJS.Timeout | null = null
+  private readonly clock: Clock
+  private timer: Cancel | null = null
   private last: { at: number; events: number } | null = null
 
-  constructor(client: ShardClient, intervalMs: number, publish: (message: LiveMessage) => void) {
+  constructor(
+    client: ShardClient,
+    { clock, intervalMs }: { clock: Clock; intervalMs: number },
+    publish: (message: LiveMessage) => void,
+  ) {
     this.client = client
+    this.clock = clock
     this.intervalMs = intervalMs
     this.publish = publish
   }
 
   start(): void {
-    this.timer ??= setInterval(() => {
+    this.timer ??= this.clock.every(this.intervalMs, () => {
       this.tick().catch(() => undefined)
-    }, this.intervalMs)
+    })
   }
 
   stop(): void {
-    if (this.timer !== null) clearInterval(this.timer)
+    this.timer?.()
     this.timer = null
     this.last = null
   }
@@ -31,7 +38,7 @@ export class Overview {
     const [stats, counts] = await Promise.all([this.client.stats(), this.client.segmentCounts()])
     const sum = (name: string): number =>
       stats.reduce((total, s) => total + (s.counters[name] ?? 0), 0)
-    const now = Date.now()
+    const now = this.clock.now()
     const events = sum('events_accepted')
     const before = this.last ?? { at: now - this.intervalMs, events }
     this.last = { at: now, events }

@@ -1,6 +1,3 @@
-import type { MessagePort } from 'node:worker_threads'
-import type { IngestLimits } from '../event/limits.ts'
-import type { ProfileDefinition } from '../profile/definition.ts'
 import type {
   ErrorValue,
   IngestReply,
@@ -10,27 +7,7 @@ import type {
   QueryReply,
   RejectedItem,
   ShardStats,
-} from '../protocol/shards.ts'
-
-/** Everything a shard needs to know at its start; structured-clonable. */
-export interface ShardOptions {
-  readonly shard: number
-  readonly shardCount: number
-  /** The data directory; the shard's own environment is `shard-<n>` in it. */
-  readonly dataDir: string
-  readonly mapSizeMaxBytes: number
-  readonly definition: ProfileDefinition
-  readonly limits: IngestLimits
-  readonly dedupeHours: number
-  readonly dedupeBytesMax: number
-  readonly checkpointIntervalMs: number
-  /** How long records are kept after they were written; Infinity for ever. */
-  readonly retentionMs: number
-  readonly deadLettersMax: number
-  readonly deadLettersBytesMax: number
-  /** Fire due instants of silent shoppers by the wall clock; an offline import leaves them. */
-  readonly timers: boolean
-}
+} from './shards.ts'
 
 /** What a record became: an index into a batch's outcome bytes. */
 export const OUTCOME = { applied: 0, duplicate: 1, rejected: 2 } as const
@@ -100,6 +77,9 @@ export type ShardQuery =
   | Exclude<Query, { kind: 'profile' | 'predictions' }>
   | (QueryOf<'profile'> & { readonly at: number })
 
+/** A profile that is forwarded is answered by the shard of its successor: the client asks again. */
+export const REDIRECT = 307
+
 /** What a look-up is about: a profile or a part of it, or its predictions. */
 export const LOOKUPS = ['all', 'traits', 'segments', 'machines', 'predictions'] as const
 /**
@@ -120,7 +100,7 @@ export type ToShard =
   | { readonly type: 'ingest'; readonly id: number; readonly request: IngestRequest }
   | { readonly type: 'query'; readonly id: number; readonly query: ShardQuery }
   | { readonly type: 'stats'; readonly id: number }
-  | { readonly type: 'peer'; readonly shard: number; readonly port: MessagePort }
+  | { readonly type: 'peer'; readonly shard: number; readonly port: PeerPort }
   | { readonly type: 'peerDown'; readonly shard: number }
   | { readonly type: 'watch'; readonly topic: string; readonly on: boolean }
   | {
@@ -156,6 +136,13 @@ export interface RecentShopper {
   readonly id: string
   readonly event: string
   readonly time: number
+}
+
+/** One end of the way between two shards; a `MessagePort` is one. Messages keep their order. */
+export interface PeerPort {
+  postMessage(message: PeerMessage, transfer?: readonly ArrayBuffer[]): void
+  on(event: 'message', listener: (message: PeerMessage) => void): unknown
+  close(): void
 }
 
 /** The thread boundary of a shard. */

@@ -1,7 +1,7 @@
 import type { ErrorValue, Query, QueryListener } from '../protocol/shards.ts'
-import { LOOKUPS } from './messages.ts'
-import type { ShardQuery } from './messages.ts'
-import { REDIRECT } from './queries.ts'
+import { LOOKUPS } from '../protocol/shard-messages.ts'
+import type { ShardQuery } from '../protocol/shard-messages.ts'
+import { REDIRECT } from '../protocol/shard-messages.ts'
 import type { WaitingLookup } from './lookup-channel.ts'
 
 type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>

@@ -1,6 +1,7 @@
 import type { ErrorValue } from '../protocol/shards.ts'
-import { ANSWER_FIELDS, LOOKUP_FIELDS } from './messages.ts'
-import type { FromShard, ToShard } from './messages.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { ANSWER_FIELDS, LOOKUP_FIELDS } from '../protocol/shard-messages.ts'
+import type { FromShard, ToShard } from '../protocol/shard-messages.ts'
 
 /** A look-up as it goes to its shard, and who waits for the answer. */
 export interface WaitingLookup {
@@ -30,6 +31,7 @@ const BUSY_MS = 1
 export class LookupChannel {
   private readonly waiting = new Map<number, WaitingLookup>()
   private readonly post: (message: ToShard) => void
+  private readonly clock: Clock
   private fields: (string | number)[] = []
   /** Look-ups posted so far: the number of the next one to be posted. */
   private posted = 0
@@ -37,7 +39,8 @@ export class LookupChannel {
   private postedAt = 0
   private scheduled = false
 
-  constructor(post: (message: ToShard) => void) {
+  constructor(clock: Clock, post: (message: ToShard) => void) {
+    this.clock = clock
     this.post = post
   }
 
@@ -47,9 +50,9 @@ export class LookupChannel {
     this.waiting.set(this.posted + this.fields.length / LOOKUP_FIELDS, lookup)
     this.fields.push(what, id, minPosition, model)
     if (this.scheduled) return
-    if (this.unanswered > 0 && performance.now() - this.postedAt < BUSY_MS) return
+    if (this.unanswered > 0 && this.clock.monotonic() - this.postedAt < BUSY_MS) return
     this.scheduled = true
-    setImmediate(this.flush)
+    this.clock.soon(this.flush)
   }
 
   settle({ heads, bytes }: Extract<FromShard, { type: 'answers' }>): void {
@@ -80,7 +83,7 @@ export class LookupChannel {
     const count = fields.length / LOOKUP_FIELDS
     this.unanswered += count
     this.posted += count
-    this.postedAt = performance.now()
+    this.postedAt = this.clock.monotonic()
     this.post({ type: 'lookups', first: posted, fields })
   }
 }

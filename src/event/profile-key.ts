@@ -1,7 +1,7 @@
-import { hashKey, shardOfHash } from '../event/hash.ts'
-import { KEY_KIND } from '../event/record.ts'
-import type { Hash64 } from '../event/hash.ts'
-import type { KeyKind } from '../event/record.ts'
+import { hashKey, shardOfHash } from './hash.ts'
+import { KEY_KIND } from './record.ts'
+import type { Hash64 } from './hash.ts'
+import type { KeyKind } from './record.ts'
 
 /** The key of a profile: what kind of id, and the id. */
 export interface ProfileKey {
@@ -30,21 +30,4 @@ export function ownerOf(key: ProfileKey, shardCount: number): number {
 
 export function hashOf(key: ProfileKey): Hash64 {
   return hashKey(key.kind, key.key)
-}
-
-/** `shard:sequence[,shard:sequence…]` */
-export function formatPosition(positions: Iterable<readonly [number, number]>): string {
-  return [...positions].map(([shard, sequence]) => `${shard}:${sequence}`).join(',')
-}
-
-/** The sequence that a position names for a shard, or -1 when it names none; null when malformed. */
-export function sequenceIn(position: string, shard: number): number | null {
-  if (position === '') return -1
-  let found = -1
-  for (const part of position.split(',')) {
-    const match = /^(\d{1,5}):(\d{1,15})$/.exec(part)
-    if (match === null) return null
-    if (Number(match[1]) === shard) found = Math.max(found, Number(match[2]))
-  }
-  return found
 }

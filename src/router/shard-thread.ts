@@ -1,11 +1,20 @@
-import type { MessagePort, Worker } from 'node:worker_threads'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue, LiveMessage } from '../protocol/shards.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { LookupChannel } from './lookup-channel.ts'
 import type { WaitingLookup } from './lookup-channel.ts'
-import type { FromShard, ToShard } from './messages.ts'
+import type { FromShard, PeerPort, ToShard } from '../protocol/shard-messages.ts'
 
-export type SpawnShard = (shard: number) => Worker
+/** The thread of a shard, as `Worker` is one. */
+export interface Thread {
+  postMessage(messages: readonly ToShard[], transfer?: readonly object[]): void
+  on(event: 'message', listener: (messages: FromShard[]) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'exit', listener: (code: number) => void): unknown
+  terminate(): Promise<unknown>
+}
+
+export type SpawnShard = (shard: number) => Thread
 
 type Answered = Extract<FromShard, { id: number }>
 
@@ -30,12 +39,13 @@ export class ShardWorker {
   isLive = false
   wasLive = false
   inflightBytes = 0
-  private readonly thread: Worker
+  private readonly thread: Thread
+  private readonly clock: Clock
   private readonly events: WorkerEvents
   private readonly pending = new Map<number, Pending>()
   private readonly lookups: LookupChannel
   private outbox: ToShard[] = []
-  private transfer: (MessagePort | ArrayBuffer)[] = []
+  private transfer: object[] = []
   private lastId = 0
   private failure: ErrorValue | null = null
   private ended = false
@@ -43,15 +53,20 @@ export class ShardWorker {
   private becameLive: () => void = () => undefined
   private neverLive: (error: LimnError) => void = () => undefined
 
-  constructor(shard: number, spawn: SpawnShard, events: WorkerEvents) {
+  constructor(
+    shard: number,
+    { spawn, clock }: { spawn: SpawnShard; clock: Clock },
+    events: WorkerEvents,
+  ) {
     this.events = events
+    this.clock = clock
     this.live = new Promise((resolve, reject) => {
       this.becameLive = resolve
       this.neverLive = reject
     })
     this.live.catch(() => undefined)
     this.thread = spawn(shard)
-    this.lookups = new LookupChannel((message) => this.thread.postMessage([message]))
+    this.lookups = new LookupChannel(clock, (message) => this.thread.postMessage([message]))
     this.thread.on('message', (messages: FromShard[]) => this.receive(messages))
     this.thread.on('error', (error) => this.end(toErrorValue(error)))
     this.thread.on('exit', (code) =>
@@ -76,9 +91,9 @@ export class ShardWorker {
     else this.lookups.add(lookup)
   }
 
-  send(message: ToShard, transfer: readonly MessagePort[] = []): void {
+  send(message: ToShard, transfer: readonly PeerPort[] = []): void {
     if (this.ended) return
-    if (this.outbox.length === 0) setImmediate(() => this.flush())
+    if (this.outbox.length === 0) this.clock.soon(() => this.flush())
     this.outbox.push(message)
     this.transfer.push(...transfer)
     if (message.type === 'ingest' && ownsBuffer(message.request.body)) {
