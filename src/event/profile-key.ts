@@ -17,6 +17,7 @@ export function parseKey(id: string): ProfileKey {
 }
 
 export function formatKey(key: ProfileKey): string {
+  if (key.kind === KEY_KIND.rename) return `rename:${key.key}`
   return key.kind === KEY_KIND.anonymous ? `anonymous:${key.key}` : `user:${key.key}`
 }
 

@@ -1,4 +1,5 @@
-import { KEY_KIND, RECORD_HEADER_BYTES, STRING_FIELDS } from './record.ts'
+import type { ProfileKey } from './profile-key.ts'
+import { KEY_KIND, RECORD_FLAG, RECORD_HEADER_BYTES, STRING_FIELDS } from './record.ts'
 import type { KeyKind } from './record.ts'
 
 const decoder = new TextDecoder()
@@ -81,6 +82,11 @@ export class RecordCursor {
     this.view.setFloat64(this.offset + 24, sequence, true)
   }
 
+  setArrival(arrivalTime: number): void {
+    this.arrivalTime = arrivalTime
+    this.view.setFloat64(this.offset + 16, arrivalTime, true)
+  }
+
   setFlags(flags: number): void {
     this.flags = flags
     this.view.setUint16(this.offset + 6, flags, true)
@@ -160,7 +166,16 @@ export class RecordCursor {
   /** End of the record's content, before padding. */
   contentEnd(): number {
     this.locateMessage()
-    return this.messageEnd
+    if ((this.flags & RECORD_FLAG.origin) === 0) return this.messageEnd
+    return this.messageEnd + 2 + this.view.getUint16(this.messageEnd, true)
+  }
+
+  /** The key that the record came under: its own, unless a join moved it or passed it on. */
+  get origin(): ProfileKey {
+    if ((this.flags & RECORD_FLAG.origin) === 0) return { kind: this.keyKind, key: this.key }
+    const end = this.contentEnd()
+    const kind = this.bytes[this.offset + 51] as KeyKind
+    return { kind, key: this.decode(this.messageEnd + 2, end) }
   }
 
   private readStrings(): void {

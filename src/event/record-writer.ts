@@ -1,11 +1,11 @@
 import { SHORT_CHARACTERS, hashBytes } from './hash.ts'
 import type { Hash64 } from './hash.ts'
 import type { RecordCursor } from './record-cursor.ts'
-import { RECORD_HEADER_BYTES } from './record.ts'
+import { RECORD_FLAG, RECORD_HEADER_BYTES } from './record.ts'
 import type { KeyKind, RecordFields } from './record.ts'
 
 const encoder = new TextEncoder()
-const MESSAGE_ID_SEED = 7
+export const MESSAGE_ID_SEED = 7
 
 /**
  * Appends records to one growing buffer.
@@ -108,14 +108,17 @@ export class RecordWriter {
   }
 
   /**
-   * Appends the cursor's record under another key (a join moves it, a forward passes it on).
-   * `key` is UTF-8; `hash` its {@link hashKey}. `previousSequence` is cleared.
+   * Appends the cursor's record under another key (a join moves it, a forward passes it on). The key
+   * it came under first is kept as its origin. `key` is UTF-8; `hash` its {@link hashKey}.
+   * `previousSequence` is cleared.
    */
   appendRekeyed(cursor: RecordCursor, kind: KeyKind, key: Uint8Array, hash: Hash64): number {
     const tailStart = cursor.keyEnd
     const tailEnd = cursor.contentEnd()
     const headBytes = cursor.keyStart - cursor.offset
-    const length = headBytes + key.length + (tailEnd - tailStart)
+    const hasOrigin = (cursor.flags & RECORD_FLAG.origin) !== 0
+    const originBytes = hasOrigin ? 0 : 2 + cursor.keyEnd - cursor.keyStart
+    const length = headBytes + key.length + (tailEnd - tailStart) + originBytes
     const padded = (length + 7) & ~7
     this.reserve(padded)
     const at = this.length
@@ -123,6 +126,7 @@ export class RecordWriter {
     bytes.set(cursor.bytes.subarray(cursor.offset, cursor.keyStart), at)
     bytes.set(key, at + headBytes)
     bytes.set(cursor.bytes.subarray(tailStart, tailEnd), at + headBytes + key.length)
+    if (!hasOrigin) this.writeOrigin(cursor, at, at + length - originBytes)
     bytes.fill(0, at + length, at + padded)
     this.view.setUint32(at, padded, true)
     this.view.setFloat64(at + 24, -1, true)
@@ -133,6 +137,14 @@ export class RecordWriter {
     this.length = at + padded
     this.count++
     return at
+  }
+
+  private writeOrigin(cursor: RecordCursor, record: number, at: number): void {
+    const { keyStart, keyEnd, keyKind, flags } = cursor
+    this.view.setUint16(record + 6, flags | RECORD_FLAG.origin, true)
+    this.bytes[record + 51] = keyKind
+    this.view.setUint16(at, keyEnd - keyStart, true)
+    this.bytes.set(cursor.bytes.subarray(keyStart, keyEnd), at + 2)
   }
 
   /** Takes back the record that starts at `offset` and all after it. */

@@ -18,7 +18,7 @@ import type { Hash64 } from './hash.ts'
  *  40 u32 messageHashLow    44 u32 messageHashHigh   both 0: no message id
  *  48 u16 eventCode         vocabulary index + 1, 0 for a custom name
  *  50 u8  keyKind           KEY_KIND
- *  51 u8  reserved
+ *  51 u8  originKind        KEY_KIND of the key it came under, with RECORD_FLAG.origin; else 0
  *  52 u16 keyBytes          54 u16 messageIdBytes    56 u16 nameBytes    58 u16 productCount
  *  60 u32 numberMask        bit i: NUMBER_FIELDS[i] is present
  *  64 u32 stringMask        bit i: STRING_FIELDS[i] is present
@@ -29,6 +29,7 @@ import type { Hash64 } from './hash.ts'
  *     products: f64 price, f64 quantity (NaN: absent), then u16 length + UTF-8 for
  *               product_id, category, brand
  *     message JSON: UTF-8
+ *     with RECORD_FLAG.origin: u16 length, UTF-8 of the key it came under
  *     zero padding to a multiple of 8
  * ```
  */
@@ -38,10 +39,15 @@ export const RECORD_HEADER_BYTES = 72
 /**
  * - `event`: a fact from a collector
  * - `timer`: due instants up to its event time were fired for a silent shopper
- * - `forward`: the profile moved to the key in `name` (`user:…`); `message` is empty
- * - `forwardConfirmed`: the target of the forward holds the history durably
- * - `import`: ends a run of `imported` records; the profile is folded again with them. `name` is the
- *   source key, `message` the JSON of {@link ImportNote}
+ * - `forward`: a join: the profile's events go to the key in `name` (`user:…`) from here on
+ * - `forwardConfirmed`: the target of a forward has journalled what it moves
+ * - `import`: ends a run of `imported` records, which came from the key in `name`
+ * - `refold`: the profile is folded again here, from all its records in order of arrival
+ * - `decided`: a joining event was seen that changed nothing; remembers its message id
+ * - `split`: records that came under some keys were given back; they are no longer folded
+ * - `restored`: a join was undone: the profile's events stay with it from here on
+ *
+ * The messages of the last eight are in `src/identity/notes.ts`.
  */
 export const RECORD_KIND = {
   event: 1,
@@ -49,17 +55,14 @@ export const RECORD_KIND = {
   forward: 3,
   forwardConfirmed: 4,
   import: 5,
+  refold: 6,
+  decided: 7,
+  split: 8,
+  restored: 9,
 } as const
 
-/** What an `import` record carries in its message. */
-export interface ImportNote {
-  /** Position of the source's forward record; makes the import idempotent. */
-  readonly source: string
-  /** Keys that had been joined to the source before, as `user:…` or `anonymous:…`. */
-  readonly links: readonly string[]
-}
-
-export const KEY_KIND = { user: 1, anonymous: 2 } as const
+/** `rename` is a user's place in the forest of renames, which one shard keeps. */
+export const KEY_KIND = { user: 1, anonymous: 2, rename: 3 } as const
 export type KeyKind = (typeof KEY_KIND)[keyof typeof KEY_KIND]
 
 export const RECORD_FLAG = {
@@ -69,6 +72,10 @@ export const RECORD_FLAG = {
   historical: 2,
   /** Moved here from another profile by a join; folded only when the profile is folded again. */
   imported: 4,
+  /** Came under another key, which is kept. */
+  origin: 8,
+  /** History that came after later records: folded only when the profile is folded again. */
+  late: 16,
 } as const
 
 export const MESSAGE_TYPES = ['track', 'identify', 'page', 'screen', 'group', 'alias'] as const

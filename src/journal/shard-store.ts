@@ -37,6 +37,17 @@ export interface StoredRecord {
   readonly bytes: Uint8Array
 }
 
+/** A block until it is on disk. */
+interface QueuedBlock {
+  readonly block: Block
+  readonly value: Uint8Array
+  readonly hashes: Uint8Array | null
+  readonly buffer: Uint8Array<ArrayBuffer>
+  readonly claimed: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 /** Decoded blocks kept for walks along a chain. */
 const CACHED_BLOCKS_MAX = 16
 
@@ -44,8 +55,8 @@ const CACHED_BLOCKS_MAX = 16
  * The journal, checkpoint, dedupe log and dead letters of one shard, in one LMDB environment.
  *
  * Single writer. Invariants: sequences are contiguous from 0; a block and the hashes of its messages
- * are one transaction; commits are in the order of the calls, so what was written before a block is
- * durable when the block is. Blocks not yet committed can be read.
+ * are one transaction; a block is on disk only with all before it; a checkpoint's pages are written
+ * after all that was appended before them. Blocks not yet committed can be read.
  */
 export class ShardStore {
   nextSequence: number
@@ -57,6 +68,9 @@ export class ShardStore {
   private readonly shard: number
   private readonly place: { readonly shard: number; readonly path: string }
   private readonly pending: Block[] = []
+  private queue: QueuedBlock[] = []
+  private writing = false
+  private lastAppend: Promise<void> = Promise.resolve()
   private readonly cache: Block[] = []
   /** Blocks that LMDB has not committed yet lie in these. */
   private readonly buffers = new BufferPool()
@@ -99,24 +113,64 @@ export class ShardStore {
     const claimed = this.space.claim(value.length + (hashes?.length ?? 0))
     this.nextSequence += count
     this.pending.push(block)
+    const committed = new Promise<void>((resolve, reject) => {
+      this.queue.push({ block, value, hashes, buffer, claimed, resolve, reject })
+    })
+    this.lastAppend = committed
+    // Who asks for `durable` or awaits `committed` hears of a failure.
+    committed.catch(() => undefined)
+    if (!this.writing) this.writeQueued()
+    return { firstSequence, committed }
+  }
+
+  /** Resolves when all that was appended so far is on disk. Rejects with `ERR_STORAGE_WRITE`. */
+  durable(): Promise<void> {
+    return this.lastAppend
+  }
+
+  /**
+   * Writes all blocks that wait, in one transaction. One is in flight at a time: so no block is on disk
+   * without those before it, whatever fails. After a failure nothing is written any more.
+   */
+  private writeQueued(): void {
+    const blocks = this.queue
+    this.queue = []
+    this.writing = true
     const { journal, dedupe, root } = this.environment
     const written = root.batch(() => {
-      // A failed commit rejects the batch as well, which is where it is handled.
-      journal.put(firstSequence, value).catch(() => undefined)
-      if (hashes !== null) dedupe.put(firstSequence, hashes).catch(() => undefined)
+      for (const { block, value, hashes } of blocks) {
+        // A failed commit rejects the batch as well, which is where it is handled.
+        journal.put(block.firstSequence, value).catch(() => undefined)
+        if (hashes !== null) dedupe.put(block.firstSequence, hashes).catch(() => undefined)
+      }
     })
-    const committed = written.then(
-      () => {
-        this.space.release(claimed)
-        this.pending.splice(this.pending.indexOf(block), 1)
-        this.buffers.giveBack(buffer)
-        this.durableSequence = Math.max(this.durableSequence, firstSequence + count - 1)
+    written.then(
+      () => this.written(blocks),
+      (error: unknown) => this.notWritten(blocks, error),
+    )
+  }
+
+  private written(blocks: readonly QueuedBlock[]): void {
+    for (const { block, buffer, claimed, resolve } of blocks) {
+      this.space.release(claimed)
+      this.pending.splice(this.pending.indexOf(block), 1)
+      this.buffers.giveBack(buffer)
+      this.durableSequence = block.firstSequence + block.count - 1
+      resolve()
+    }
+    this.writing = false
+    if (this.queue.length > 0) this.writeQueued()
+  }
+
+  private notWritten(blocks: readonly QueuedBlock[], error: unknown): void {
+    writeFailure(this.place, 'journal', error).then(
+      (failure) => {
+        for (const { reject } of [...blocks, ...this.queue.splice(0)]) reject(failure)
       },
-      async (error: unknown) => {
-        throw await writeFailure(this.place, 'journal', error)
+      (failure: unknown) => {
+        for (const { reject } of [...blocks, ...this.queue.splice(0)]) reject(failure)
       },
     )
-    return { firstSequence, committed }
   }
 
   /** Blocks from the one that holds `fromSequence` on, in order, durable ones only. */
@@ -226,15 +280,18 @@ export class ShardStore {
     return this.checkpoint.dictionaryChunks()
   }
 
-  writeCheckpointPages(
+  /** Pages as they are now; they go to disk after the records that made them. */
+  async writeCheckpointPages(
     pages: Iterable<[number, Uint8Array]>,
     chunk: DictionaryChunk | null,
   ): Promise<void> {
     const sealed = this.checkpoint.seal(pages, chunk)
+    await this.durable()
     return this.write('checkpoint', sealed.bytes, () => this.checkpoint.write(sealed))
   }
 
-  finishCheckpoint(meta: CheckpointMeta): Promise<void> {
+  async finishCheckpoint(meta: CheckpointMeta): Promise<void> {
+    await this.durable()
     return this.write('checkpoint', 0, () => this.checkpoint.finish(meta))
   }
 
@@ -268,6 +325,7 @@ export class ShardStore {
   }
 
   async close(): Promise<void> {
+    await this.durable()
     await this.environment.root.flushed
     await this.environment.root.close()
   }

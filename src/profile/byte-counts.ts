@@ -54,6 +54,15 @@ export class ByteCounts {
     }
   }
 
+  /** {@link each} of one row; bytes count from the row's start. */
+  eachOf(row: number, visit: (byte: number, excess: number) => void): void {
+    if (this.excess.size === 0) return
+    for (let byte = 0; byte < this.rowBytes; byte++) {
+      const excess = this.excess.get(row * this.rowBytes + byte)
+      if (excess !== undefined) visit(byte, excess)
+    }
+  }
+
   /** Takes back what {@link each} told. */
   restore(first: number, byte: number, excess: number): void {
     this.excess.set(first * this.rowBytes + byte, excess)

@@ -71,8 +71,21 @@ export interface FixedColumns {
   readonly enteredAt: Column
   readonly states: Column
   readonly segments: Column
-  readonly forwarded: Column
+  /** {@link ROW_MARK} bits. */
+  readonly marks: Column
+  /** The latest arrival among the profile's records. */
+  readonly arrival: Column
+  /** Records that the profile is the fold of. */
+  readonly history: Column
 }
+
+/** What a look at one byte tells of a row. */
+export const ROW_MARK = {
+  /** Joined to another profile, which has its records. */
+  forwarded: 1,
+  /** Has records that are not folded yet: the profile is to be folded again. */
+  refold: 2,
+} as const
 
 /** A definition compiled to columns; immutable and shared by all stores of a process. */
 export interface CompiledDefinition {
@@ -89,7 +102,7 @@ export interface CompiledDefinition {
 }
 
 /** Bump when the fold computes something else from the same definition. */
-const FOLD_VERSION = 2
+const FOLD_VERSION = 3
 
 /** Compiles a definition. Throws `ERR_TRAIT_INVALID` naming the trait, or an expression's code. */
 export function compileDefinition(definition: ProfileDefinition): CompiledDefinition {
@@ -131,7 +144,9 @@ function fixedColumns(layout: RowLayout, machines: number, segments: number): Fi
     enteredAt: layout.add('f64', machines),
     states: layout.add('u8', machines, 255),
     segments: layout.add('u8', Math.ceil(segments / 8)),
-    forwarded: layout.add('u8'),
+    marks: layout.add('u8'),
+    arrival: layout.add('f64'),
+    history: layout.add('u32'),
   }
 }
 

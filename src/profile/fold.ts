@@ -133,6 +133,27 @@ export class Fold {
     return this.changed
   }
 
+  /** Emits how the same profile as folded elsewhere differs: segments, and states of machines. */
+  tellChanges(row: number, other: ProfileStore, otherRow: number): void {
+    const { store, compiled, effects } = this
+    const time = other.clock(otherRow)
+    compiled.segmentNames.forEach((name, i) => {
+      const inside = other.inSegment(otherRow, i)
+      if (inside === store.inSegment(row, i)) return
+      const kind = inside ? 'segmentEntered' : 'segmentLeft'
+      effects.push({ kind, row, name, from: null, to: null, time })
+    })
+    store.at(row)
+    other.at(otherRow)
+    compiled.machines.forEach(({ id, stateNames }, i) => {
+      const [before, after] = [store, other].map(({ page, o1 }) => {
+        return stateNames[page.u8[o1 + compiled.columns.states.index + i]] ?? null
+      })
+      if (before === after) return
+      effects.push({ kind: 'stateChanged', row, name: id, from: before, to: after, time })
+    })
+  }
+
   private applyTimer(row: number, time: number): void {
     const { store } = this
     const { columns } = this.compiled

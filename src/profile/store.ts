@@ -1,8 +1,10 @@
 import { hashKey } from '../event/hash.ts'
 import { KEY_KIND } from '../event/record.ts'
+import type { Identity, Link } from '../identity/transition.ts'
 import type { Hash64 } from '../event/hash.ts'
 import type { KeyKind } from '../event/record.ts'
 import type { RecordCursor } from '../event/record-cursor.ts'
+import { ROW_MARK } from './compile.ts'
 import type { CompiledDefinition, TraitShape } from './compile.ts'
 import { ByteCounts } from './byte-counts.ts'
 import { HashSets } from './hash-sets.ts'
@@ -15,12 +17,8 @@ export interface StoreKey {
   readonly key: string
 }
 
-/** Another key of the same person. */
-export interface Link extends StoreKey {
-  /** Position of the forward record that moved its history here; '' when nothing was moved. */
-  readonly source: string
-  readonly time: number
-}
+/** Joins of a row, without what lies in fields of its own. */
+export type JoinState = Omit<Identity, 'forward' | 'links'>
 
 export type AttributeValue = string | number | boolean
 
@@ -28,8 +26,11 @@ export type AttributeValue = string | number | boolean
 export interface SideData {
   attributes?: Record<string, AttributeValue>
   groups?: string[]
-  links?: Link[]
+  links?: readonly Link[]
   forward?: StoreKey
+  joins?: JoinState
+  /** Sequence of the first record that is not folded yet. */
+  unfolded?: number
 }
 
 export const ATTRIBUTES_MAX = 64
@@ -49,7 +50,7 @@ const decoder = new TextDecoder()
  */
 export class ProfileStore {
   readonly compiled: CompiledDefinition
-  readonly strings = new Interner()
+  readonly strings: Interner
   /** Values of `distinct` traits, as hashes. */
   readonly sets = new HashSets()
   readonly index = new KeyIndex()
@@ -69,9 +70,12 @@ export class ProfileStore {
   private readonly rowBytes: number
   private readonly pageBits: number
   private readonly pageMask: number
+  private renames = 0
 
-  constructor(compiled: CompiledDefinition) {
+  /** @param strings the dictionary of another store of the same thread, whose rows may be taken over */
+  constructor(compiled: CompiledDefinition, strings = new Interner()) {
     this.compiled = compiled
+    this.strings = strings
     this.rowBytes = compiled.layout.rowBytes
     this.pageBits = Math.max(0, Math.floor(Math.log2(65_536 / this.rowBytes)))
     this.pageMask = (1 << this.pageBits) - 1
@@ -82,8 +86,14 @@ export class ProfileStore {
     this.page = new RowPage(0)
   }
 
+  /** Rows, of whatever kind. */
   get size(): number {
     return this.index.size
+  }
+
+  /** Shoppers: rows that are not places in the forest of renames. */
+  get shoppers(): number {
+    return this.index.size - this.renames
   }
 
   get pageCount(): number {
@@ -162,6 +172,47 @@ export class ProfileStore {
     this.page.dirty = true
   }
 
+  /** The latest arrival among the row's records, ms since 1970; 0 for none. */
+  arrival(row: number): number {
+    this.at(row)
+    return this.page.f64[this.o8 + this.compiled.columns.arrival.index]
+  }
+
+  /** Records that the profile is the fold of. */
+  history(row: number): number {
+    this.at(row)
+    return this.page.u32[this.o4 + this.compiled.columns.history.index]
+  }
+
+  /** Counts one more record of the profile, which arrived then. */
+  countRecord(row: number, arrivalTime: number): void {
+    this.at(row)
+    const { arrival, history } = this.compiled.columns
+    if (arrivalTime > this.page.f64[this.o8 + arrival.index]) {
+      this.page.f64[this.o8 + arrival.index] = arrivalTime
+    }
+    this.page.u32[this.o4 + history.index]++
+    this.page.dirty = true
+  }
+
+  setHistory(row: number, records: number): void {
+    this.at(row)
+    this.page.u32[this.o4 + this.compiled.columns.history.index] = records
+    this.page.dirty = true
+  }
+
+  isMarked(row: number, mark: number): boolean {
+    this.at(row)
+    return (this.page.u8[this.o1 + this.compiled.columns.marks.index] & mark) !== 0
+  }
+
+  setMark(row: number, mark: number, on: boolean): void {
+    this.at(row)
+    const at = this.o1 + this.compiled.columns.marks.index
+    this.page.u8[at] = on ? this.page.u8[at] | mark : this.page.u8[at] & ~mark
+    this.page.dirty = true
+  }
+
   /** The newest instant that the profile has seen, ms since 1970; 0 for none. */
   clock(row: number): number {
     this.at(row)
@@ -226,47 +277,133 @@ export class ProfileStore {
   }
 
   forwardOf(row: number): StoreKey | null {
-    this.at(row)
-    if (this.page.u8[this.o1 + this.compiled.columns.forwarded.index] === 0) return null
+    if (!this.isMarked(row, ROW_MARK.forwarded)) return null
     return this.side.get(row)?.forward ?? null
   }
 
-  setForward(row: number, target: StoreKey): void {
+  /** Who the row is joined with. */
+  identity(row: number): Identity {
+    const { forward = null, links = NO_LINKS, joins = NO_JOINS } = this.side.get(row) ?? NO_SIDE
+    return { ...joins, forward, links }
+  }
+
+  setIdentity(row: number, { forward, links, ...joins }: Identity): void {
+    this.setMark(row, ROW_MARK.forwarded, forward !== null)
+    const { attributes, groups, unfolded } = this.side.get(row) ?? NO_SIDE
+    this.side.set(row, {
+      ...(attributes && { attributes }),
+      ...(unfolded !== undefined && { unfolded }),
+      ...(groups && { groups }),
+      ...(links.length > 0 && { links }),
+      ...(forward && { forward }),
+      joins,
+    })
+  }
+
+  /** Sequence of the first record that is not folded yet; Infinity for none. */
+  unfolded(row: number): number {
+    return this.side.get(row)?.unfolded ?? Number.POSITIVE_INFINITY
+  }
+
+  /** A record waits for the profile to be folded again. */
+  noteUnfolded(row: number, sequence: number): void {
+    const side = this.ensureSide(row)
+    side.unfolded ??= sequence
     this.at(row)
-    this.page.u8[this.o1 + this.compiled.columns.forwarded.index] = 1
     this.page.dirty = true
-    this.ensureSide(row).forward = target
+  }
+
+  /** The profile has been folded again from all records it has. */
+  noteFolded(row: number): void {
+    this.setMark(row, ROW_MARK.refold, false)
+    const side = this.side.get(row)
+    if (side === undefined) return
+    delete side.unfolded
+    if (Object.keys(side).length === 0) this.side.delete(row)
+  }
+
+  /** Rows with something beside their columns. */
+  sideRows(): Iterable<number> {
+    return this.side.keys()
   }
 
   links(row: number): readonly Link[] {
     return this.side.get(row)?.links ?? []
   }
 
-  addLink(row: number, link: Link): void {
-    const side = this.ensureSide(row)
-    const known = (side.links ?? []).filter(
-      (l) => l.kind !== link.kind || l.key !== link.key || l.source !== '',
-    )
-    side.links = [...known, link]
+  /**
+   * Takes over what another store's row was folded to; id, sequence, counts of records, marks, links
+   * and joins stay. The other store has the same definition and dictionary.
+   */
+  takeProfile(row: number, from: ProfileStore, other: number): void {
+    const kept = this.keptOf(row)
+    from.at(other)
+    this.compiled.segments.forEach((_, i) => this.setSegment(row, i, from.inSegment(other, i)))
     this.at(row)
+    this.dropSets()
+    this.counts.forgetRow()
+    from.at(other)
+    this.page.u8.set(from.page.u8.subarray(from.o1, from.o1 + this.rowBytes), this.o1)
+    from.counts.eachOf(other, (byte, excess) => this.counts.restore(row, byte, excess))
+    this.takeSets(from)
+    this.restoreKept(kept)
+    const { attributes, groups } = from.side.get(other) ?? {}
+    const side = { ...this.side.get(row) }
+    if (attributes === undefined) delete side.attributes
+    else side.attributes = attributes
+    if (groups === undefined) delete side.groups
+    else side.groups = groups
+    if (Object.keys(side).length === 0) this.side.delete(row)
+    else this.side.set(row, side)
+    this.page.dueFrom = Math.min(this.page.dueFrom, this.nextDue(row))
     this.page.dirty = true
   }
 
-  /** Back to a profile without events; id, last sequence, links and forward stay. */
+  private takeSets(from: ProfileStore): void {
+    for (const { a, b } of this.distinct) {
+      if (a === null || b === null) continue
+      const size = this.page.u16[this.o2 + a.index]
+      if (size === 0) continue
+      const hashes = new Float64Array(size)
+      from.sets.copy(from.page.u32[from.o4 + b.index], size, hashes, 0)
+      this.page.u32[this.o4 + b.index] = this.sets.create(hashes, 0, size)
+    }
+  }
+
+  private keptOf(row: number): readonly [number, number, number, number] {
+    this.at(row)
+    const { lastSequence, marks, arrival, history } = this.compiled.columns
+    return [
+      this.page.f64[this.o8 + lastSequence.index],
+      this.page.u8[this.o1 + marks.index],
+      this.page.f64[this.o8 + arrival.index],
+      this.page.u32[this.o4 + history.index],
+    ]
+  }
+
+  /** Puts back what {@link keptOf} told of the row that the views point at. */
+  private restoreKept(kept: readonly [number, number, number, number]): void {
+    const { lastSequence, marks, arrival, history } = this.compiled.columns
+    this.page.f64[this.o8 + lastSequence.index] = kept[0]
+    this.page.u8[this.o1 + marks.index] = kept[1]
+    this.page.f64[this.o8 + arrival.index] = kept[2]
+    this.page.u32[this.o4 + history.index] = kept[3]
+    this.page.dirty = true
+  }
+
+  /** Back to a profile without events; id, sequence, counts of records, marks, links, joins stay. */
   reset(row: number): void {
     this.compiled.segments.forEach((_, segment) => this.setSegment(row, segment, false))
-    const sequence = this.lastSequence(row)
+    const kept = this.keptOf(row)
     this.dropSets()
     this.counts.forgetRow()
-    const forwarded = this.page.u8[this.o1 + this.compiled.columns.forwarded.index]
     this.page.u8.set(this.template, this.o1)
-    this.page.u8[this.o1 + this.compiled.columns.forwarded.index] = forwarded
-    this.setLastSequence(row, sequence)
+    this.restoreKept(kept)
     const side = this.side.get(row)
     if (side === undefined) return
-    const { links, forward } = side
-    if (links === undefined && forward === undefined) this.side.delete(row)
-    else this.side.set(row, { ...(links && { links }), ...(forward && { forward }) })
+    delete side.attributes
+    delete side.groups
+    if (Object.keys(side).length === 0) this.side.delete(row)
   }
 
   private dropSets(): void {
@@ -325,6 +462,7 @@ export class ProfileStore {
   /** Makes a row for a key that is not there yet: `bytes[start, end)`. */
   createKey(kind: KeyKind, hash: Hash64, bytes: Uint8Array, start: number, end: number): number {
     const row = this.index.add(kind, hash, bytes, start, end)
+    if (kind === KEY_KIND.rename) this.renames++
     if (row >> this.pageBits >= this.pages.length) {
       this.pages.push(new RowPage(this.rowsPerPage * this.rowBytes))
     }
@@ -334,6 +472,10 @@ export class ProfileStore {
     return row
   }
 }
+
+const NO_JOINS: JoinState = { pending: [], decided: -1, former: [] }
+const NO_LINKS: readonly Link[] = []
+const NO_SIDE: SideData = {}
 
 /** Longest key that is worth to take character by character instead of through an encoder. */
 const SHORT_CHARACTERS = 96

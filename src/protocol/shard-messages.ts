@@ -13,10 +13,23 @@ import type {
 export const OUTCOME = { applied: 0, duplicate: 1, rejected: 2 } as const
 
 /**
- * How far a record has come. `link`: an identify or alias is at the shard of the anonymous profile it
- * names; `linkUser`: an alias is at the shard of the user it names; `apply`: at its profile's shard.
+ * How far a record has come. Of one that may join: `link`, it is at the shard of the anonymous profile
+ * it names; `linkUser`, an alias is at the shard of the user it names; `admit`, at the shard of the
+ * profile that would grow; `decide` and `rename`, at the shard that decides. `ask`: at a shard that may
+ * have seen it before. `apply`: on its way to its profile.
  */
-export type Stage = 'link' | 'linkUser' | 'apply'
+export type Stage = 'link' | 'linkUser' | 'admit' | 'decide' | 'rename' | 'ask' | 'apply'
+
+/** What an identify or alias has found on its way to the decision. */
+export interface JoinRequest {
+  /** The profile that would be joined to another. */
+  readonly source: string
+  /** Where to look for the other one, which may have been renamed. */
+  readonly target: string
+  /** Ids and records that the source would bring along. */
+  readonly links: number
+  readonly records: number
+}
 
 /** One record of a batch whose profile is to be scored after it. */
 export interface PredictRequest {
@@ -26,11 +39,14 @@ export interface PredictRequest {
 
 export type Predictions = Record<string, PredictionValue | { error: ErrorValue }>
 
+/** A command that cannot be carried out yet; it is sent again. */
+export const SHARD_BUSY = 'ERR_SHARD_BUSY'
+
 /** The shard that owns a record went down before it answered; whether it was applied is not known. */
 export const SHARD_UNAVAILABLE = 'ERR_SHARD_UNAVAILABLE'
 
 export function isUnavailable(result: BatchResult): boolean {
-  return result.rejected.some((item) => item.code === SHARD_UNAVAILABLE)
+  return result.rejected.some(({ code }) => code === SHARD_UNAVAILABLE || code === SHARD_BUSY)
 }
 
 export interface BatchResult {
@@ -51,23 +67,55 @@ export type PeerMessage =
       readonly predict: PredictRequest | null
       readonly stage: Stage
       readonly hops: number
+      readonly join: JoinRequest | null
+      /** `ask`: ids whose shards are to be asked, the receiver's first. */
+      readonly ask: readonly string[]
     }
-  | ImportMessage
+  | Command
   | { readonly type: 'applied'; readonly id: number; readonly result: BatchResult }
 
-/** History that moves to another profile, and the event that caused it. */
-export interface ImportMessage {
-  readonly type: 'import'
+/**
+ * What a shard that has journalled a decision asks of another. It is sent again until it is answered;
+ * `position` (of the record that began it) and slice tell a repeat.
+ */
+export type Command = ImportCommand | RenameCommand | SplitCommand
+
+interface CommandHead {
   readonly id: number
-  /** The moved records under the target's key, oldest first. */
+  readonly position: string
+  /** The profile that the command comes from. */
+  readonly from: string
+  /** The profile that it is for; `user:…` or `anonymous:…`. */
+  readonly to: string
+}
+
+/** History that moves to another profile, and the event that caused it. */
+export interface ImportCommand extends CommandHead {
+  readonly type: 'import'
+  readonly slice: number
+  readonly last: boolean
+  /** Keys that are joined to the source. */
+  readonly links: readonly string[]
+  /** The moved records under the source's key, oldest first. */
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly count: number
-  /** An `import` record under the target's key. */
-  readonly note: Uint8Array<ArrayBuffer>
-  /** The identify or alias record, or null when a restart sends the import again. */
+  /** With the last slice: the identify or alias; null where an earlier command has it. */
   readonly event: Uint8Array<ArrayBuffer> | null
   readonly predict: PredictRequest | null
-  readonly hops: number
+}
+
+/** The shard that keeps the forest of renames has renamed `from` to `to`. */
+export interface RenameCommand extends CommandHead {
+  readonly type: 'rename'
+  readonly event: Uint8Array<ArrayBuffer> | null
+  readonly predict: PredictRequest | null
+}
+
+/** A join was undone: records that came under `origins` are to be given back to the first of them. */
+export interface SplitCommand extends CommandHead {
+  readonly type: 'split'
+  readonly origins: readonly string[]
+  readonly predict: null
 }
 
 type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>

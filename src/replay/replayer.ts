@@ -1,25 +1,19 @@
+import { formatKey, sameKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
 import {
+  KEY_KIND,
+  MESSAGE_TYPES,
   RECORD_FLAG,
   RECORD_KIND,
   STRING_FIELDS,
-  MESSAGE_TYPES,
-  KEY_KIND,
 } from '../event/record.ts'
-import { RecordCursor } from '../event/record-cursor.ts'
-import type { ImportNote } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
+import { transition } from '../identity/transition.ts'
+import { ROW_MARK } from '../profile/compile.ts'
 import type { Fold } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'
-import { formatKey, parseKey } from '../event/profile-key.ts'
-import type { ProfileKey } from '../event/profile-key.ts'
-
-/** One record of a shopper's history; a copy that outlives its block. */
-export interface HistoryRecord {
-  readonly sequence: number
-  readonly bytes: Uint8Array
-}
-
-/** A profile's records, newest first, from the given sequence back along the chain. */
-export type HistoryReader = (lastSequence: number) => Iterable<HistoryRecord>
+import type { HistoryReader } from './history.ts'
+import { foldAgain, isDeferred } from './refold.ts'
 
 const ANONYMOUS_ID = STRING_FIELDS.indexOf('anonymous_id')
 const PREVIOUS_ID = STRING_FIELDS.indexOf('previous_id')
@@ -27,22 +21,36 @@ const IDENTIFY = MESSAGE_TYPES.indexOf('identify')
 const ALIAS = MESSAGE_TYPES.indexOf('alias')
 
 /**
+ * When a profile is folded again: `here`, at the record that says so, which gives a replay exactly what
+ * was served at each position; `later`, by the caller, who finds it marked.
+ */
+export type Refolding = 'here' | 'later'
+
+/**
  * Applies journal records to profiles: the same steps for a live turn, recovery and training.
  *
  * Invariant: a record is applied to its profile exactly once, in sequence order; one whose sequence
- * the profile has already seen (its checkpoint page was newer) is passed over. Single-threaded.
+ * the profile has already seen (its checkpoint page was newer) is passed over. A record that belongs
+ * before what is folded already (moved by a join, or history that came late) is not folded; its row is
+ * marked until it is folded again from all its records. Single-threaded.
  */
 export class Replayer {
-  /** Forwards whose target has not confirmed the import: source key → sequence of the forward. */
-  readonly pendingForwards = new Map<string, number>()
+  /** Rows that were marked since the set was last emptied. */
+  readonly marked = new Set<number>()
   private readonly profiles: ProfileStore
   private readonly fold: Fold
   private readonly history: HistoryReader
+  private readonly refolding: Refolding
 
-  constructor(profiles: ProfileStore, fold: Fold, history: HistoryReader) {
+  constructor(
+    { profiles, fold }: { profiles: ProfileStore; fold: Fold },
+    history: HistoryReader,
+    refolding: Refolding,
+  ) {
     this.profiles = profiles
     this.fold = fold
     this.history = history
+    this.refolding = refolding
   }
 
   /** Applies the record at the cursor; returns its profile's row, or -1 when it was seen before. */
@@ -56,102 +64,70 @@ export class Replayer {
   /** Applies a record that is new to its profile's row. */
   applyTo(row: number, cursor: RecordCursor, sequence: number): void {
     this.profiles.setLastSequence(row, sequence)
-    if (cursor.kind === RECORD_KIND.event) {
-      if ((cursor.flags & RECORD_FLAG.imported) === 0) this.applyEvent(row, cursor)
-    } else if (cursor.kind === RECORD_KIND.timer) {
-      this.fold.apply(row, cursor)
-    } else {
-      this.applyIdentity(row, cursor, sequence)
-    }
+    const { kind } = cursor
+    if (kind === RECORD_KIND.event || kind === RECORD_KIND.timer) {
+      this.applyFolded(row, cursor, sequence)
+    } else if (kind === RECORD_KIND.refold) this.applyRefold(row)
+    else this.applyIdentity(row, cursor, sequence)
   }
 
-  private applyEvent(row: number, cursor: RecordCursor): void {
-    this.fold.apply(row, cursor)
-    if (cursor.type !== IDENTIFY && cursor.type !== ALIAS) return
-    if (cursor.keyKind !== KEY_KIND.user) return
-    const previous = previousKey(cursor)
-    if (previous !== null && !this.isLinked(row, previous)) {
-      this.profiles.addLink(row, { ...previous, source: '', time: cursor.arrivalTime })
+  /** The profile has been folded again from all records it has. */
+  refolded(row: number): void {
+    this.profiles.noteFolded(row)
+    this.marked.delete(row)
+  }
+
+  private applyFolded(row: number, cursor: RecordCursor, sequence: number): void {
+    this.profiles.countRecord(row, cursor.arrivalTime)
+    if (isDeferred(cursor.flags)) {
+      this.profiles.noteUnfolded(row, sequence)
+      if ((cursor.flags & RECORD_FLAG.late) !== 0) this.mark(row)
+      return
     }
+    this.fold.apply(row, cursor)
+    if (cursor.kind === RECORD_KIND.event) this.linkNamed(row, cursor)
+  }
+
+  /**
+   * An identify of data in the first format names an id that nothing was moved from; nowadays a join
+   * has been journalled before its event comes here.
+   */
+  private linkNamed(row: number, cursor: RecordCursor): void {
+    if (cursor.type !== IDENTIFY || cursor.keyKind !== KEY_KIND.user) return
+    const named = previousKey(cursor)
+    if (named === null) return
+    const state = this.profiles.identity(row)
+    if (state.links.some((link) => sameKey(link, named))) return
+    const link = { ...named, source: '', time: cursor.arrivalTime }
+    this.profiles.setIdentity(row, { ...state, links: [...state.links, link] })
+  }
+
+  private applyRefold(row: number): void {
+    if (this.refolding === 'later' || !this.profiles.isMarked(row, ROW_MARK.refold)) return
+    foldAgain({ profiles: this.profiles, fold: this.fold, row }, this.history)
+    this.refolded(row)
   }
 
   private applyIdentity(row: number, cursor: RecordCursor, sequence: number): void {
-    if (cursor.kind === RECORD_KIND.forward) {
-      this.profiles.setForward(row, parseKey(cursor.name))
-      this.profiles.reset(row)
-      if (cursor.message !== '') this.pendingForwards.set(keyTextOf(cursor), sequence)
-    } else if (cursor.kind === RECORD_KIND.forwardConfirmed) {
-      this.pendingForwards.delete(keyTextOf(cursor))
-    } else if (cursor.kind === RECORD_KIND.import) {
-      this.applyImport(row, cursor, sequence)
+    const [next, commands] = transition(this.profiles.identity(row), cursor, sequence)
+    this.profiles.setIdentity(row, next)
+    for (const command of commands) {
+      if (command === 'empty') this.empty(row)
+      else if (command !== 'send') this.mark(row)
+      if (command === 'refoldHere') this.applyRefold(row)
     }
   }
 
-  private applyImport(row: number, cursor: RecordCursor, sequence: number): void {
-    const note = JSON.parse(cursor.message) as ImportNote
-    const time = cursor.arrivalTime
-    this.profiles.addLink(row, { ...parseKey(cursor.name), source: note.source, time })
-    for (const id of note.links) {
-      const key = parseKey(id)
-      if (!this.isLinked(row, key)) this.profiles.addLink(row, { ...key, source: '', time })
-    }
-    const newestFirst = [...this.history(sequence)]
-    if (reachesBack(newestFirst)) this.foldAgain(row, newestFirst)
-    else foldHistory(this.fold, row, importedWith(newestFirst), Number.POSITIVE_INFINITY)
-  }
-
-  /** Folds a profile anew from its records, interleaved by arrival. */
-  foldAgain(row: number, newestFirst: Iterable<HistoryRecord>): void {
+  private empty(row: number): void {
     this.profiles.reset(row)
-    foldHistory(this.fold, row, newestFirst, Number.POSITIVE_INFINITY)
+    this.profiles.setHistory(row, 0)
+    this.refolded(row)
   }
 
-  private isLinked(row: number, key: ProfileKey): boolean {
-    return this.profiles.links(row).some((l) => l.kind === key.kind && l.key === key.key)
+  private mark(row: number): void {
+    this.profiles.setMark(row, ROW_MARK.refold, true)
+    this.marked.add(row)
   }
-}
-
-/**
- * Whether records, newest first, reach back to the profile's first one. Where the journal has dropped
- * older ones, a fold of what is left is not the whole profile.
- */
-export function reachesBack(newestFirst: readonly HistoryRecord[]): boolean {
-  const oldest = newestFirst.at(-1)
-  return oldest !== undefined && new RecordCursor().over(oldest.bytes).at(0).previousSequence < 0
-}
-
-/**
- * The records that came with the newest, which is an import note. Where the older part of a profile is
- * gone it keeps what it has, and these are folded on top, as late events.
- */
-function importedWith(newestFirst: readonly HistoryRecord[]): readonly HistoryRecord[] {
-  const cursor = new RecordCursor()
-  const moved = newestFirst.slice(1)
-  const end = moved.findIndex(({ bytes }) => {
-    return (cursor.over(bytes).at(0).flags & RECORD_FLAG.imported) === 0
-  })
-  return end < 0 ? moved : moved.slice(0, end)
-}
-
-/** Folds events and timers that arrived up to `untilMs` in order of arrival; returns how many. */
-export function foldHistory(
-  fold: Fold,
-  row: number,
-  newestFirst: Iterable<HistoryRecord>,
-  untilMs: number,
-): number {
-  const cursor = new RecordCursor()
-  const records: { arrival: number; record: HistoryRecord }[] = []
-  for (const record of newestFirst) {
-    cursor.over(record.bytes).at(0)
-    const folds = cursor.kind === RECORD_KIND.event || cursor.kind === RECORD_KIND.timer
-    if (folds && cursor.arrivalTime <= untilMs) {
-      records.push({ arrival: cursor.arrivalTime, record })
-    }
-  }
-  records.sort((a, b) => a.arrival - b.arrival || a.record.sequence - b.record.sequence)
-  for (const { record } of records) fold.apply(row, cursor.over(record.bytes).at(0))
-  return records.length
 }
 
 /** The anonymous or former id that an identify or alias names besides its own key. */

@@ -9,9 +9,12 @@ import { ProfileStore } from '../profile/store.ts'
 import { toErrorValue } from '../protocol/errors.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { IngestRequest, QueryReply, ShardStats } from '../protocol/shards.ts'
+import { Background } from './background.ts'
 import { Batch } from './batch.ts'
 import { Checkpointer } from './checkpointer.ts'
+import { Commands } from './commands.ts'
 import { DedupeWindow } from './dedupe.ts'
+import { Deliveries } from './deliveries.ts'
 import { Ingress } from './ingress.ts'
 import type { Part } from './ingress.ts'
 import { Joins } from './joins.ts'
@@ -19,6 +22,7 @@ import { ShardLife } from './lifecycle.ts'
 import { Live } from './live.ts'
 import { Lookups } from './lookups.ts'
 import type {
+  BatchResult,
   FromShard,
   PeerMessage,
   PeerPort,
@@ -30,10 +34,11 @@ import type { ShardOptions } from './options.ts'
 import { Peers } from './peers.ts'
 import { Predictor } from './predictor.ts'
 import { Queries } from './queries.ts'
+import { Refolder } from './refolder.ts'
 import { recover } from './recovery.ts'
 import type { RecoveryReport } from './recovery.ts'
+import type { HistoryReader } from '../replay/history.ts'
 import { Replayer } from '../replay/replayer.ts'
-import type { HistoryRecord } from '../replay/replayer.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
@@ -76,7 +81,10 @@ export class ShardActor {
   private readonly dedupe: DedupeWindow
   private readonly predictor: Predictor
   private readonly turn: Turn
-  private readonly joins: Joins
+  private readonly background: Background
+  private readonly refolder: Refolder
+  private readonly commands: Commands
+  private readonly deliveries: Deliveries
   private readonly ingress: Ingress
   private readonly queries: Queries
   private readonly lookups: Lookups
@@ -105,11 +113,9 @@ export class ShardActor {
     this.profiles = new ProfileStore(this.compiled)
     this.fold = new Fold(this.compiled, this.profiles)
     this.store = parts.openStore(options)
-    const history = (last: number): Iterable<HistoryRecord> => {
-      this.turn.flushBlock()
-      return this.store.history(last)
-    }
-    this.replayer = new Replayer(this.profiles, this.fold, history)
+    const history = this.historyReader()
+    const { profiles, fold } = this
+    this.replayer = new Replayer({ profiles, fold }, history, 'later')
     this.dedupe = new DedupeWindow({
       hours: options.dedupeHours,
       memoryBytesMax: options.dedupeBytesMax,
@@ -123,13 +129,20 @@ export class ShardActor {
       now: () => this.clock.now(),
       push: (topic, body) => this.send({ type: 'live', topic, body }),
     })
-    this.peers = new Peers(this.clock, (from, message) => this.receivePeer(from, message))
+    this.peers = new Peers(options.shard, this.clock, (from, message) =>
+      this.receivePeer(from, message),
+    )
     this.turn = new Turn(this.turnParts(), (error) => this.fail(error))
-    this.joins = new Joins(this.turn, history)
-    this.turn.joining = this.joins
+    this.background = new Background(this.clock, () => this.schedule())
+    const { turn, replayer, background } = this
+    this.refolder = new Refolder({ turn, profiles, fold, replayer, history, background })
+    this.commands = new Commands(turn, history, background)
+    this.deliveries = new Deliveries(turn, this.commands, this.refolder)
+    this.turn.joining = new Joins(turn, this.commands)
     this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
     this.ingress = new Ingress(options, (letter) => this.store.putDeadLetter(letter))
     this.queries = new Queries({
+      background,
       shard: options.shard,
       shardCount: options.shardCount,
       compiled: this.compiled,
@@ -159,12 +172,12 @@ export class ShardActor {
         },
         (detail) => this.report({ type: 'state', state: 'recovering', detail }),
       )
+      this.refolder.finishAll()
       this.fold.effects.clear()
       this.checkpointer = new Checkpointer({
         store: this.store,
         profiles: this.profiles,
         compiled: this.compiled,
-        replayer: this.replayer,
         flushJournal: () => this.turn.flushBlock(),
         clock: this.clock,
         dictionaryEntries: this.recovery.dictionaryEntries,
@@ -174,6 +187,8 @@ export class ShardActor {
       return
     }
     this.life.send('RECOVERED')
+    this.commands.takeUpPending()
+    this.endTurn()
     this.startTicks()
   }
 
@@ -234,22 +249,24 @@ export class ShardActor {
     const mail = this.peerMail
     this.peerMail = []
     for (const { from, message } of mail) {
-      if (message.type === 'applied') {
-        this.peers.settle(from, message)
-      } else if (message.type === 'import') {
-        const batch = new Batch(1, message.predict, (result) =>
-          this.peers.answer(from, message.id, result),
-        )
-        this.turn.addBatch(batch)
-        this.joins.receive(message, batch, 0)
-      } else {
-        const { bytes, count, stage, hops } = message
-        const batch = new Batch(count, message.predict, (result) =>
-          this.peers.answer(from, message.id, result),
-        )
-        this.turn.applyRecords(bytes, count, batch, stage, hops)
-      }
+      if (message.type === 'applied') this.peers.settle(from, message)
+      else this.takePeerMessage(from, message)
     }
+  }
+
+  private takePeerMessage(from: number, message: Exclude<PeerMessage, { type: 'applied' }>): void {
+    const count = message.type === 'records' ? message.count : 1
+    const answer = (result: BatchResult): void => this.peers.answer(from, message.id, result)
+    const batch = new Batch(count, message.predict, answer)
+    if (message.type === 'records') {
+      const { stage, hops, join, ask } = message
+      const place = { batch, stage, hops, ask, ...(join === null ? {} : { join }) }
+      return this.turn.applyRecords(message.bytes, place)
+    }
+    this.turn.addBatch(batch)
+    if (message.type === 'import') this.deliveries.import(message, batch)
+    else if (message.type === 'rename') this.deliveries.rename(message, batch)
+    else this.deliveries.split(message, batch)
   }
 
   private takeMail(): void {
@@ -293,7 +310,8 @@ export class ShardActor {
   private applyLocal(part: Part): void {
     const { writer, count } = part
     const batch = new Batch(count, part.predict, part.done)
-    this.turn.applyRecords(writer.bytes.subarray(0, writer.length), count, batch, 'link', 0)
+    const bytes = writer.bytes.subarray(0, writer.length)
+    this.turn.applyRecords(bytes, { batch, stage: 'link', hops: 0 })
     writer.truncate(0, 0)
   }
 
@@ -308,6 +326,8 @@ export class ShardActor {
       predict,
       stage: 'link',
       hops: 0,
+      join: null,
+      ask: [],
     } as const
     this.peers.post(part.shard, message, part.done)
   }
@@ -360,6 +380,8 @@ export class ShardActor {
   }
 
   private endTurn(): void {
+    this.refolder.collectMarked()
+    this.background.run()
     this.turn.flush()
     const effects = this.live.wantsEffects ? this.fold.effects.take() : []
     this.fold.effects.clear()
@@ -386,10 +408,6 @@ export class ShardActor {
 
   private connect(shard: number, port: PeerPort): void {
     this.peers.connect(shard, port)
-    if (this.peers.size === this.options.shardCount - 1) {
-      this.joins.resendPending(this.replayer.pendingForwards)
-      this.turn.flush()
-    }
   }
 
   private async loadModel(name: string, directory: string | null): Promise<void> {
@@ -408,7 +426,8 @@ export class ShardActor {
   /** After a checkpoint, which holds what the dropped blocks have made. */
   private async dropOldBlocks(): Promise<void> {
     const before = this.clock.now() - this.options.retentionMs
-    if (before === Number.NEGATIVE_INFINITY) return
+    // A join that is under way reads the history that it moves.
+    if (before === Number.NEGATIVE_INFINITY || this.commands.size > 0) return
     for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
       if ((await this.store.dropBlocksWrittenBefore(before)) === 0) return
     }
@@ -468,15 +487,30 @@ export class ShardActor {
       profiles: this.profiles,
       replayer: this.replayer,
       dedupe: this.dedupe,
+      dedupeMs: this.options.dedupeHours * 3_600_000,
       predictor: this.predictor,
       post: (shard, message, onResult) => this.peers.post(shard, message, onResult),
-      clock: this.clock,
       forwarded: (row: number) => this.live.forwarded(row),
+      clock: this.clock,
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++
         this.live.touched(row, cursor)
         if (this.applied % LOOKUP_RECORDS === 0) this.poll()
         this.timers.saw(cursor.arrivalTime)
+      },
+    }
+  }
+
+  /** Reads this shard's records, those of the block that is being written too. */
+  private historyReader(): HistoryReader {
+    return {
+      walk: (last) => {
+        this.turn.flushBlock()
+        return this.store.history(last)
+      },
+      record: (sequence) => {
+        if (sequence >= this.store.nextSequence) this.turn.flushBlock()
+        return this.store.readRecord(sequence)
       },
     }
   }
@@ -507,7 +541,7 @@ export class ShardActor {
         checkpoints: checkpointer?.completed ?? 0,
       },
       gauges: {
-        profiles: this.profiles.size,
+        profiles: this.profiles.shoppers,
         profile_bytes: this.profiles.bytesPerProfile(),
         sequence: store.nextSequence,
         journal_first_sequence: store.firstSequence,
@@ -518,6 +552,8 @@ export class ShardActor {
         dead_letter_bytes: store.deadLetterBytes,
         storage_bytes: store.fileBytes,
         storage_bytes_max: this.options.mapSizeMaxBytes,
+        joins_pending: this.commands.size,
+        refolds_pending: this.refolder.size,
         recovery_seconds: recovery?.seconds ?? 0,
         recovery_replayed_records: recovery?.replayedRecords ?? 0,
         checkpoint_seconds: checkpointer?.lastSeconds ?? 0,

@@ -15,11 +15,17 @@ export class Batch {
   private predictions: Predictions | null = null
   private remaining = 1
   private readonly done: (result: BatchResult) => void
+  private readonly actions: (() => void)[] = []
 
   constructor(count: number, predict: PredictRequest | null, done: (result: BatchResult) => void) {
     this.outcomes = new Uint8Array(count)
     this.predict = predict
     this.done = done
+  }
+
+  /** Does something when all has become of the batch. */
+  whenDone(action: () => void): void {
+    this.actions.push(action)
   }
 
   /** Something else must finish before the batch is done. */
@@ -30,6 +36,7 @@ export class Batch {
   release(): void {
     this.remaining--
     if (this.remaining > 0) return
+    for (const action of this.actions) action()
     this.done({
       outcomes: this.outcomes,
       rejected: this.rejected,

@@ -3,7 +3,6 @@ import type { CompiledDefinition } from '../profile/compile.ts'
 import { PageCodec } from '../profile/page-codec.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { ProfileStore } from '../profile/store.ts'
-import type { Replayer } from '../replay/replayer.ts'
 
 /** Pages in one transaction: bounds how long a turn waits behind a checkpoint. */
 const PAGES_A_STEP = 16
@@ -21,7 +20,6 @@ export class Checkpointer {
   private readonly clock: Clock
   private readonly profiles: ProfileStore
   private readonly compiled: CompiledDefinition
-  private readonly replayer: Replayer
   private readonly codec: PageCodec
   private readonly flushJournal: () => void
   private running: Promise<void> | null = null
@@ -36,7 +34,6 @@ export class Checkpointer {
     store: ShardStore
     profiles: ProfileStore
     compiled: CompiledDefinition
-    replayer: Replayer
     /** Hands all records that were folded to the journal. */
     flushJournal: () => void
     /** As recovery found them; 0 when it started without the checkpoint. */
@@ -47,7 +44,6 @@ export class Checkpointer {
     this.clock = parts.clock
     this.profiles = parts.profiles
     this.compiled = parts.compiled
-    this.replayer = parts.replayer
     this.flushJournal = parts.flushJournal
     this.codec = new PageCodec(parts.profiles)
     this.dictionaryFrom = parts.dictionaryEntries
@@ -68,7 +64,6 @@ export class Checkpointer {
     const started = this.clock.monotonic()
     this.flushJournal()
     const position = this.store.nextSequence - 1
-    const pendingForwards = [...this.replayer.pendingForwards]
     if (position === this.lastPosition) return
     if (this.stale) await this.store.clearCheckpoint()
     this.stale = false
@@ -81,7 +76,7 @@ export class Checkpointer {
       profiles: this.profiles.size,
       schemaHash: this.compiled.schemaHash,
       dictionaryEntries: this.dictionaryFrom,
-      pendingForwards,
+      pendingForwards: [],
     })
     this.lastPosition = position
     this.lastSeconds = (this.clock.monotonic() - started) / 1000

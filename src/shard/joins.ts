@@ -1,295 +1,241 @@
-import { KEY_KIND, RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
-import { RecordCursor } from '../event/record-cursor.ts'
-import { RecordWriter } from '../event/record-writer.ts'
-import type { ImportNote } from '../event/record.ts'
-import type { Batch } from './batch.ts'
-import { formatKey, hashOf, ownerOf, parseKey, sameKey } from '../event/profile-key.ts'
+import { formatKey, ownerOf, parseKey, sameKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
-import { isUnavailable } from '../protocol/shard-messages.ts'
-import type { ImportMessage } from '../protocol/shard-messages.ts'
+import { hashBytes } from '../event/hash.ts'
+import { KEY_KIND, RECORD_KIND } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
+import { MESSAGE_ID_SEED } from '../event/record-writer.ts'
+import { admit, decideLogin, decideRename } from '../identity/decide.ts'
+import type { Decision, Forest } from '../identity/decide.ts'
+import { decidedText, forwardText } from '../identity/notes.ts'
+import type { JoinRequest } from '../protocol/shard-messages.ts'
 import { isAlias, keyOfRecord, previousKey } from '../replay/replayer.ts'
-import type { HistoryReader, HistoryRecord } from '../replay/replayer.ts'
-import { predictOf } from './turn.ts'
+import type { Commands } from './commands.ts'
+import { copyOf } from './turn.ts'
 import type { Joining, Place, Turn } from './turn.ts'
 
-/** Most profiles that may be joined to one; more is a shared device or a mistake. */
-export const LINKS_MAX = 256
-/** Most records that a join moves. */
-export const MOVED_RECORDS_MAX = 100_000
+/** The shard that keeps the forest of renames. */
+export const FOREST_SHARD = 0
 
 /**
- * Joins of profiles: an anonymous shopper who logs in, a user who is renamed.
+ * Decides what an identify or alias joins; the machine that follows is in `src/identity/`.
  *
- * An identify or alias first reaches the shard of the profile that it names besides its own (the
- * source). That shard
- *   1. journals a `forward` record; from then on the source's events are passed on;
- *   2. when that is durable, sends the source's records and the event to the target's shard;
- *   3. the target journals the records, an `import` note and the event as one block and folds the
- *      profile again, interleaved by arrival;
- *   4. when that is durable it answers, the batch is released, and the source journals
- *      `forwardConfirmed`.
- * A crash between 1 and 4 leaves a pending forward: recovery sends the import again, and the target
- * knows it by the position of the forward record (a link's `source`).
+ * One place decides about each id, and journals what it decides: an anonymous id's own shard, and for
+ * renames of users the one that keeps their forest. On the way there the profile that would grow is
+ * asked whether it may, so that a refusal comes before anything has happened. A repeat (by its message
+ * id) of what was decided here decides nothing again; it goes on to where its event belongs.
  */
 export class Joins implements Joining {
   private readonly turn: Turn
-  private readonly history: HistoryReader
+  private readonly commands: Commands
+  /** Rows → what joins that are on their way to them were promised. */
+  private readonly held = new Map<number, { links: number; records: number }>()
+  private readonly forest: Forest
 
-  constructor(turn: Turn, history: HistoryReader) {
+  constructor(turn: Turn, commands: Commands) {
     this.turn = turn
-    this.history = history
+    this.commands = commands
+    this.forest = {
+      renamedTo: ({ key }) => {
+        const to = this.placeOf(key)?.forward ?? null
+        return to === null ? null : { kind: KEY_KIND.user, key: to.key }
+      },
+      height: ({ key }) => this.placeOf(key)?.height ?? 0,
+    }
   }
 
-  handle(cursor: RecordCursor, place: Place): boolean {
-    const target = keyOfRecord(cursor)
+  /** Joins that were admitted and not yet decided or done. */
+  get size(): number {
+    return this.held.size
+  }
+
+  handle(cursor: RecordCursor, place: Place): void {
+    switch (place.stage) {
+      case 'link':
+        return this.link(cursor, place)
+      case 'linkUser':
+        return this.linkUser(cursor, place)
+      case 'admit':
+        return this.admit(cursor, place)
+      case 'decide':
+        return this.decide(cursor, place)
+      case 'rename':
+        return this.rename(cursor, place)
+      default:
+        return this.turn.applyOne(cursor, place)
+    }
+  }
+
+  /** At the shard of the anonymous id that the event names. */
+  private link(cursor: RecordCursor, place: Place): void {
     const named = previousKey(cursor)
-    if (named === null) return false
-    const source = place.stage === 'linkUser' ? { kind: KEY_KIND.user, key: named.key } : named
-    if (sameKey(source, target)) return false
+    if (named === null) return this.applyAt(cursor, place)
     const { shard, shardCount, profiles } = this.turn.parts
-    if (ownerOf(source, shardCount) !== shard) {
-      return this.relayAt(place.stage, cursor, source, place)
-    }
-    const row = profiles.findKey(source.kind, source.key)
-    if (row < 0 && place.stage === 'link' && isAlias(cursor)) {
+    const owner = ownerOf(named, shardCount)
+    if (owner !== shard) return this.turn.relayTo(owner, copyOf(cursor), place)
+    const row = profiles.findKey(named.kind, named.key)
+    if (row < 0 && isAlias(cursor)) {
       const user = { kind: KEY_KIND.user, key: named.key }
-      return this.relayAt('linkUser', cursor, user, place)
+      const join = this.request(user, keyOfRecord(cursor), -1)
+      return this.turn.relay(copyOf(cursor), user, { ...place, stage: 'linkUser', join })
     }
-    if (row < 0 && place.stage === 'linkUser') return this.relayToTarget(cursor, target, place)
-    return this.join(row, source, target, cursor, place)
+    if (this.isSettled(cursor, named, row, place)) return
+    const join = this.request(named, keyOfRecord(cursor), row)
+    this.turn.relay(copyOf(cursor), keyOfRecord(cursor), { ...place, stage: 'admit', join })
   }
 
-  private join(
-    row: number,
-    source: ProfileKey,
-    target: ProfileKey,
-    cursor: RecordCursor,
-    place: Place,
-  ): boolean {
+  /** At the shard of the user that an alias names, then of who that one was renamed to. */
+  private linkUser(cursor: RecordCursor, place: Place): void {
     const { profiles } = this.turn.parts
+    const source = parseKey(joinOf(place).source)
+    const row = profiles.findKey(source.kind, source.key)
     const forward = row < 0 ? null : profiles.forwardOf(row)
-    if (forward !== null && sameKey(forward, target))
-      return this.relayToTarget(cursor, target, place)
-    if (row >= 0 && forward === null) {
-      const links = profiles.links(row)
-      if (links.some((link) => sameKey(link, target))) {
-        this.turn.passOn(cursor, source, place)
-        return true
-      }
-      if (links.length >= LINKS_MAX) {
-        const reason = `${formatKey(source).slice(0, 9)}… has ${LINKS_MAX} joined ids already`
-        place.batch.reject(place.record, 'ERR_IDENTITY_LINKS', reason)
-        return true
-      }
-      const moved = this.collect(row)
-      if (moved.length > MOVED_RECORDS_MAX) {
-        const reason = `a join moves at most ${MOVED_RECORDS_MAX} records, found more`
-        place.batch.reject(place.record, 'ERR_IDENTITY_HISTORY', reason)
-        return true
-      }
-      if (moved.length > 0) return this.move(row, moved, { source, target }, cursor, place)
+    const target = keyOfRecord(cursor)
+    if (forward !== null) {
+      const join = this.request(forward, target, -1)
+      return this.turn.relay(copyOf(cursor), forward, { ...place, stage: 'linkUser', join })
     }
-    const now = this.turn.parts.clock.now()
-    const text = { name: formatKey(target), message: '' }
-    this.turn.appendOwn(RECORD_KIND.forward, source, text, now)
-    this.tellForwarded(source)
-    return this.relayToTarget(cursor, target, place)
+    const join = this.request(source, target, row)
+    this.turn.relay(copyOf(cursor), target, { ...place, stage: 'admit', join })
   }
 
-  private move(
-    row: number,
-    moved: HistoryRecord[],
-    keys: { source: ProfileKey; target: ProfileKey },
-    cursor: RecordCursor,
-    place: Place,
-  ): boolean {
-    const { shard, shardCount, profiles, clock } = this.turn.parts
-    const links = profiles.links(row).map(formatKey)
-    const text = { name: formatKey(keys.target), message: JSON.stringify({ moved: moved.length }) }
-    const sequence = this.turn.appendOwn(RECORD_KIND.forward, keys.source, text, clock.now())
-    const note = { source: `${shard}:${sequence}`, links }
-    const event = cursor.bytes.slice(cursor.offset, cursor.offset + cursor.byteLength)
-    const message = this.importMessage(keys, moved, note, event, place)
-    const owner = ownerOf(keys.target, shardCount)
-    if (owner === shard) {
-      this.receive(message, place.batch, place.record)
-      this.confirm(keys.source)
-    } else {
-      place.batch.hold()
-      this.turn.whenDurable(() => this.sendImport(owner, message, keys.source, place))
-    }
-    return true
-  }
-
-  /** Sends again what a crash may have kept from arriving. Call when the shards are connected. */
-  resendPending(pending: ReadonlyMap<string, number>): void {
-    const cursor = new RecordCursor()
-    for (const [source, sequence] of pending) {
-      const records = [...this.history(sequence)]
-      const forward = records.shift()
-      if (forward === undefined) continue
-      const target = parseKey(cursor.over(forward.bytes).at(0).name)
-      const moved = untilForward(records)
-      const keys = { source: parseKey(source), target }
-      const note = { source: `${this.turn.parts.shard}:${sequence}`, links: [] }
-      const message = this.importMessage(keys, moved, note, null, null)
-      this.sendImport(ownerOf(target, this.turn.parts.shardCount), message, keys.source, null)
-    }
-  }
-
-  /** Target side: journals and folds what another profile's shard sent. */
-  receive(message: ImportMessage, batch: Batch, record: number): void {
-    const { profiles, shard, shardCount } = this.turn.parts
-    const note = new RecordCursor().over(message.note).at(0)
-    const row = profiles.findRecord(note)
+  /** At the shard of the profile that would grow, then of who that one was renamed to. */
+  private admit(cursor: RecordCursor, place: Place): void {
+    const { profiles } = this.turn.parts
+    const join = joinOf(place)
+    const target = parseKey(join.target)
+    const source = parseKey(join.source)
+    const row = profiles.findKey(target.kind, target.key)
     const forward = row < 0 ? null : profiles.forwardOf(row)
     if (forward !== null) {
-      const onward = rekeyImport(message, forward)
-      const owner = ownerOf(forward, shardCount)
-      const place = { batch, record, stage: 'apply' as const, hops: message.hops + 1 }
-      if (owner === shard) return this.receive(onward, batch, record)
-      return this.turn.postWhenDurable(owner, place, (id) => ({ ...onward, id }))
+      const further = { ...place, join: { ...join, target: formatKey(forward) } }
+      return this.turn.relay(copyOf(cursor), forward, further)
     }
-    const { source } = JSON.parse(note.message) as ImportNote
-    const known = row >= 0 && profiles.links(row).some((link) => link.source === source)
-    if (!known) this.appendImport(message, note)
-    if (row >= 0) batch.advance(shard, profiles.lastSequence(row))
-    if (message.event === null) return
-    const cursor = new RecordCursor().over(message.event).at(0)
-    this.turn.applyOne(cursor, { batch, record, stage: 'apply', hops: message.hops })
+    // Both names are one person's already.
+    if (sameKey(source, target)) return this.applyAt(cursor, place)
+    const held = this.held.get(row) ?? { links: 0, records: 0 }
+    const links = row < 0 ? [] : profiles.identity(row).links
+    const records = row < 0 ? 0 : profiles.history(row)
+    const decision = admit({ links, records }, source, join, held)
+    if (decision.kind === 'refused') return refuse(decision, place)
+    this.hold(profiles.ensureKey(target.kind, target.key), join, place)
+    if (source.kind === KEY_KIND.anonymous) {
+      return this.turn.relay(copyOf(cursor), source, { ...place, stage: 'decide' })
+    }
+    this.turn.relayTo(FOREST_SHARD, copyOf(cursor), { ...place, stage: 'rename' })
   }
 
-  private appendImport(message: ImportMessage, note: RecordCursor): void {
-    const cursor = new RecordCursor().over(message.bytes)
-    let offset = 0
-    for (let i = 0; i < message.count; i++) {
-      cursor.at(offset)
-      offset += cursor.byteLength
-      this.turn.append(cursor)
-    }
-    this.turn.append(note)
-  }
-
-  private sendImport(
-    owner: number,
-    message: ImportMessage,
-    source: ProfileKey,
-    place: Place | null,
-  ): void {
-    this.turn.parts.post(owner, message, (result) => {
-      if (!isUnavailable(result)) {
-        this.confirm(source)
-        this.turn.flush()
-      }
-      if (place === null) return
-      place.batch.adopt(place.record, result)
-      place.batch.release()
+  /** Promises room until it is known what became of the event. */
+  private hold(row: number, { links, records }: JoinRequest, place: Place): void {
+    const held = this.held.get(row) ?? { links: 0, records: 0 }
+    this.held.set(row, { links: held.links + links, records: held.records + records })
+    place.batch.whenDone(() => {
+      const now = this.held.get(row)
+      if (now === undefined) return
+      const left = { links: now.links - links, records: now.records - records }
+      if (left.links <= 0) this.held.delete(row)
+      else this.held.set(row, left)
     })
   }
 
-  private confirm(source: ProfileKey): void {
-    const now = this.turn.parts.clock.now()
-    this.turn.appendOwn(RECORD_KIND.forwardConfirmed, source, { name: '', message: '' }, now)
-    this.tellForwarded(source)
+  /** At the anonymous id's own shard, admitted: the decision. */
+  private decide(cursor: RecordCursor, place: Place): void {
+    const { profiles } = this.turn.parts
+    const source = parseKey(joinOf(place).source)
+    const row = profiles.ensureKey(source.kind, source.key)
+    if (this.isSettled(cursor, source, row, place)) return
+    const target = keyOfRecord(cursor)
+    const links = profiles.identity(row).links.map(formatKey)
+    const event = copyOf(cursor)
+    const message = forwardText({ moves: true, links, event, cause: '' })
+    const own = { name: formatKey(target), message, messageId: decisionId(cursor) }
+    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.forward, source, own), place)
   }
 
-  private tellForwarded(source: ProfileKey): void {
-    const { profiles, forwarded } = this.turn.parts
-    forwarded(profiles.findKey(source.kind, source.key))
-  }
-
-  private importMessage(
-    keys: { source: ProfileKey; target: ProfileKey },
-    moved: readonly HistoryRecord[],
-    note: ImportNote,
-    event: Uint8Array<ArrayBuffer> | null,
-    place: Place | null,
-  ): ImportMessage {
-    const text = { name: formatKey(keys.source), message: JSON.stringify(note) }
-    const time = this.turn.parts.clock.now()
-    return {
-      type: 'import',
-      id: 0,
-      bytes: rekeyAll(moved, keys.target),
-      count: moved.length,
-      note: this.turn.ownRecord(RECORD_KIND.import, keys.target, text, time),
-      event,
-      predict: place === null ? null : predictOf(place),
-      hops: place?.hops ?? 0,
+  /** Whether there is nothing to decide: a repeat, or a login as who it is. Passes the event on. */
+  private isSettled(cursor: RecordCursor, source: ProfileKey, row: number, place: Place): boolean {
+    const repeated = this.wasDecided(cursor)
+    if (!repeated) {
+      const { profiles } = this.turn.parts
+      if (row < 0) return false
+      if (decideLogin(profiles.identity(row), keyOfRecord(cursor)).kind !== 'stays') return false
+      const messageId = decisionId(cursor)
+      if (messageId !== '') this.turn.appendOwn(RECORD_KIND.decided, source, { messageId })
     }
-  }
-
-  /** The records of a profile since it was last forwarded, oldest first. */
-  private collect(row: number): HistoryRecord[] {
-    this.turn.flushBlock()
-    return untilForward(this.history(this.turn.parts.profiles.lastSequence(row)))
-  }
-
-  private relayToTarget(cursor: RecordCursor, target: ProfileKey, place: Place): boolean {
-    return this.relayAt('apply', cursor, target, place)
-  }
-
-  private relayAt(
-    stage: Place['stage'],
-    cursor: RecordCursor,
-    to: ProfileKey,
-    place: Place,
-  ): boolean {
-    const { shard, shardCount } = this.turn.parts
-    const owner = ownerOf(to, shardCount)
-    if (stage === 'apply' && owner === shard) {
-      this.turn.applyOne(cursor, { ...place, stage })
-      return true
-    }
-    const bytes = cursor.bytes.slice(cursor.offset, cursor.offset + cursor.byteLength)
-    this.turn.relay(bytes, owner, { ...place, stage })
+    this.applyAt(cursor, place)
     return true
   }
-}
 
-function untilForward(newestFirst: Iterable<HistoryRecord>): HistoryRecord[] {
-  const cursor = new RecordCursor()
-  const found: HistoryRecord[] = []
-  for (const record of newestFirst) {
-    const kind = cursor.over(record.bytes).at(0).kind
-    if (kind === RECORD_KIND.forward) break
-    if (kind === RECORD_KIND.event || kind === RECORD_KIND.timer) found.push(record)
-    if (found.length > MOVED_RECORDS_MAX) break
-  }
-  return found.reverse()
-}
-
-function rekeyAll(records: readonly HistoryRecord[], key: ProfileKey): Uint8Array<ArrayBuffer> {
-  const writer = new RecordWriter()
-  const cursor = new RecordCursor()
-  const keyBytes = new TextEncoder().encode(key.key)
-  const hash = hashOf(key)
-  for (const record of records) {
-    cursor.over(record.bytes).at(0)
-    const at = writer.appendRekeyed(cursor, key.kind, keyBytes, hash)
-    cursor.over(writer.bytes).at(at)
-    cursor.setFlags(cursor.flags | RECORD_FLAG.imported)
-  }
-  return writer.take()
-}
-
-function rekeyImport(message: ImportMessage, key: ProfileKey): ImportMessage {
-  const writer = new RecordWriter()
-  const cursor = new RecordCursor()
-  const keyBytes = new TextEncoder().encode(key.key)
-  const hash = hashOf(key)
-  const rekey = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
-    cursor.over(bytes)
-    for (let offset = 0; offset < bytes.length; offset += cursor.byteLength) {
-      writer.appendRekeyed(cursor.at(offset), key.kind, keyBytes, hash)
+  /** At the shard that keeps the forest. */
+  private rename(cursor: RecordCursor, place: Place): void {
+    const named = previousKey(cursor)
+    if (named === null || this.wasDecided(cursor)) return this.applyAt(cursor, place)
+    const user = { kind: KEY_KIND.user, key: named.key }
+    const decision = decideRename(this.forest, user, keyOfRecord(cursor))
+    if (decision.kind === 'refused') return refuse(decision, place)
+    if (decision.kind === 'stays') {
+      const messageId = decisionId(cursor)
+      if (messageId !== '') this.turn.appendOwn(RECORD_KIND.decided, renameKey(user), { messageId })
+      return this.applyAt(cursor, place)
     }
-    return writer.take()
+    const { root, to, height } = decision
+    const event = copyOf(cursor)
+    const message = forwardText({ moves: true, links: [], event, cause: '' })
+    const own = { name: formatKey(to), message, messageId: decisionId(cursor) }
+    const sequence = this.turn.appendOwn(RECORD_KIND.forward, renameKey(root), own)
+    this.turn.appendOwn(RECORD_KIND.decided, renameKey(to), { message: decidedText({ height }) })
+    const { profiles } = this.turn.parts
+    const row = profiles.findKey(KEY_KIND.rename, root.key)
+    this.commands.begin(row, sequence, place)
   }
-  return {
-    ...message,
-    bytes: rekey(message.bytes),
-    note: rekey(message.note),
-    event: message.event === null ? null : rekey(message.event),
-    hops: message.hops + 1,
+
+  /** Sends the event to the shard of its own key; it joins nothing any more. */
+  private applyAt(cursor: RecordCursor, place: Place): void {
+    const { batch, record } = place
+    const next = { batch, record, stage: 'apply', hops: 0 } as const
+    this.turn.relay(copyOf(cursor), keyOfRecord(cursor), next)
   }
+
+  private request(source: ProfileKey, target: ProfileKey, row: number): JoinRequest {
+    const { profiles } = this.turn.parts
+    const links = 1 + (row < 0 ? 0 : profiles.identity(row).links.length)
+    const records = row < 0 ? 0 : profiles.history(row)
+    return { source: formatKey(source), target: formatKey(target), links, records }
+  }
+
+  private wasDecided(cursor: RecordCursor): boolean {
+    const messageId = decisionId(cursor)
+    if (messageId === '') return false
+    const bytes = new TextEncoder().encode(messageId)
+    const hash = { low: 0, high: 0 }
+    hashBytes(bytes, 0, bytes.length, MESSAGE_ID_SEED, hash)
+    return this.turn.knows(hash.low, hash.high)
+  }
+
+  private placeOf(user: string): { forward: ProfileKey | null; height?: number } | null {
+    const { profiles } = this.turn.parts
+    const row = profiles.findKey(KEY_KIND.rename, user)
+    return row < 0 ? null : profiles.identity(row)
+  }
+}
+
+function renameKey({ key }: ProfileKey): ProfileKey {
+  return { kind: KEY_KIND.rename, key }
+}
+
+function refuse(decision: Extract<Decision, { kind: 'refused' }>, place: Place): void {
+  place.batch.reject(place.record, decision.code, decision.reason)
+}
+
+function joinOf(place: Place): JoinRequest {
+  if (place.join === undefined) throw new Error('a joining record came without its request')
+  return place.join
+}
+
+/**
+ * The id under which a decision is remembered beside its event's: the event itself may be known in
+ * the same shard, or not yet. '' where the event has none.
+ */
+function decisionId(cursor: RecordCursor): string {
+  const { messageId } = cursor
+  return messageId === '' ? '' : `\u0000decided\u0000${messageId}`
 }

@@ -5,20 +5,23 @@ import type { BatchResult, PeerMessage, PeerPort } from '../protocol/shard-messa
 /**
  * The ports to the other shards. Owns what was posted and not yet answered; when a peer is down these
  * are answered as unavailable, for the caller cannot know whether they were applied (the message id
- * makes a repeat harmless). Messages to a peer that is not connected yet wait for it.
+ * makes a repeat harmless). Messages to a peer that is not connected yet wait for it; those to this
+ * shard itself are received like a peer's.
  */
 export class Peers {
   private readonly ports = new Map<number, PeerPort>()
   private readonly early = new Map<number, PeerMessage[]>()
   private readonly waiting = new Map<
     number,
-    { shard: number; count: number; done: (r: BatchResult) => void }
+    { shard: number; count: number; records: boolean; done: (r: BatchResult) => void }
   >()
   private readonly receive: (from: number, message: PeerMessage) => void
+  private readonly own: number
   private readonly clock: Clock
   private nextId = 1
 
-  constructor(clock: Clock, receive: (from: number, message: PeerMessage) => void) {
+  constructor(own: number, clock: Clock, receive: (from: number, message: PeerMessage) => void) {
+    this.own = own
     this.clock = clock
     this.receive = receive
   }
@@ -37,8 +40,9 @@ export class Peers {
 
   post(shard: number, message: PeerMessage, done: (result: BatchResult) => void): void {
     const id = this.nextId++
+    const records = message.type === 'records'
     const count = message.type === 'records' ? message.count : 1
-    this.waiting.set(id, { shard, count, done })
+    this.waiting.set(id, { shard, count, records, done })
     this.sendOrKeep(shard, { ...message, id })
   }
 
@@ -57,6 +61,7 @@ export class Peers {
   down(shard: number): void {
     this.ports.get(shard)?.close()
     this.ports.delete(shard)
+    this.early.delete(shard)
     for (const [id, waiting] of this.waiting) {
       if (waiting.shard !== shard) continue
       this.waiting.delete(id)
@@ -64,14 +69,23 @@ export class Peers {
     }
   }
 
-  /** Resolves when nothing posted waits for an answer. */
+  /**
+   * Resolves when no passed-on record waits for an answer. Commands are not waited for: they are sent
+   * again at the next start.
+   */
   async idle(): Promise<void> {
-    for (let i = 0; this.waiting.size > 0 && i < IDLE_POLLS_MAX; i++) {
+    for (let i = 0; this.waitsForRecords() && i < IDLE_POLLS_MAX; i++) {
       await new Promise<void>((resolve) => this.clock.after(IDLE_POLL_MS, resolve))
     }
   }
 
+  private waitsForRecords(): boolean {
+    for (const { records } of this.waiting.values()) if (records) return true
+    return false
+  }
+
   private sendOrKeep(shard: number, message: PeerMessage): void {
+    if (shard === this.own) return this.receive(shard, message)
     const port = this.ports.get(shard)
     if (port !== undefined) return send(port, message)
     const early = this.early.get(shard) ?? []
@@ -84,7 +98,7 @@ const IDLE_POLL_MS = 5
 const IDLE_POLLS_MAX = 1000
 
 function send(port: PeerPort, message: PeerMessage): void {
-  if (message.type !== 'records') return port.postMessage(message)
+  if (message.type !== 'records' && message.type !== 'import') return port.postMessage(message)
   port.postMessage(message, [message.bytes.buffer])
 }
 

@@ -4,6 +4,7 @@ import { Fold } from '../profile/fold.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { profileText, writeProfile } from '../profile/read.ts'
 import { ProfileStore } from '../profile/store.ts'
+import { toErrorValue } from '../protocol/errors.ts'
 import type { QueryReply } from '../protocol/shards.ts'
 import { formatKey, ownerOf, parseKey } from '../event/profile-key.ts'
 import { sequenceIn } from '../protocol/position.ts'
@@ -12,8 +13,10 @@ import { REDIRECT } from '../protocol/shard-messages.ts'
 import type { LOOKUPS, ShardQuery } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
 import { unknownModel } from './predictor.ts'
-import { foldHistory, reachesBack } from '../replay/replayer.ts'
-import type { HistoryReader, HistoryRecord } from '../replay/replayer.ts'
+import { ownRecords } from '../replay/history.ts'
+import type { HistoryReader } from '../replay/history.ts'
+import { collectOwn, foldCollected } from '../replay/refold.ts'
+import type { Background } from './background.ts'
 
 type Answer = (reply: QueryReply) => void
 type QueryOf<K extends ShardQuery['kind']> = Extract<ShardQuery, { kind: K }>
@@ -34,6 +37,8 @@ export interface QueryParts {
   readonly profiles: ProfileStore
   readonly predictor: Predictor
   readonly history: HistoryReader
+  /** Where history is walked through, in slices. */
+  readonly background: Background
   readonly segmentCounts: () => readonly number[]
   readonly now: () => number
   /** The last sequence applied in this shard. */
@@ -43,7 +48,6 @@ export interface QueryParts {
 /** Answers look-ups from the profiles of one shard. Reads never change a profile. */
 export class Queries {
   private readonly parts: QueryParts
-  private scratch: { profiles: ProfileStore; fold: Fold } | null = null
 
   constructor(parts: QueryParts) {
     this.parts = parts
@@ -63,9 +67,9 @@ export class Queries {
   answer(query: ShardQuery, reply: Answer): void {
     switch (query.kind) {
       case 'profile':
-        return reply(this.profileAt(query))
+        return this.parts.background.add(answering(this.profileAt(query), reply))
       case 'events':
-        return reply(this.events(query))
+        return this.parts.background.add(answering(this.events(query), reply))
       case 'predictionBatch':
         return this.predictionBatch(query, reply)
       case 'segments':
@@ -79,47 +83,36 @@ export class Queries {
   }
 
   /** Time travel: the shopper's own records up to then, folded again beside the live profile. */
-  private profileAt(query: QueryOf<'profile'>): QueryReply {
+  private *profileAt(query: QueryOf<'profile'>): Generator<void, QueryReply> {
     const row = this.locate(query.id, query.minPosition)
     if (typeof row !== 'number') return row
     const { at } = query
     const { compiled, profiles, history } = this.parts
-    const profilesThen = this.scratch?.profiles ?? new ProfileStore(compiled)
-    this.scratch ??= { profiles: profilesThen, fold: new Fold(compiled, profilesThen) }
+    const position = this.position(row)
     const { kind, key } = profiles.keyOf(row)
-    const then = profilesThen.ensureKey(kind, key)
-    profilesThen.reset(then)
-    const records = [...history(profiles.lastSequence(row))]
-    const whole = reachesBack(records)
-    const folded = foldHistory(this.scratch.fold, then, records, at)
-    this.scratch.fold.advance(then, at)
-    this.scratch = profilesThen.size > 1000 ? null : this.scratch
+    const { order, whole, oldest } = yield* collectOwn(history, profiles.lastSequence(row), at)
+    const then = new ProfileStore(compiled)
+    const fold = new Fold(compiled, then)
+    const folded = yield* foldCollected(history, order, { fold, row: then.ensureKey(kind, key) })
+    fold.advance(0, at)
     if (folded === 0) return whole ? notFound(query.id) : dropped()
-    const body = profileText(profilesThen, then, at, this.position(row), query.scope)
-    return { status: 200, body: whole ? body : withHistoryFrom(body, records) }
+    const body = profileText(then, 0, at, position, query.scope)
+    return { status: 200, body: whole ? body : withHistoryFrom(body, oldest) }
   }
 
-  private events(query: QueryOf<'events'>): QueryReply {
+  private *events(query: QueryOf<'events'>): Generator<void, QueryReply> {
     const row = this.locate(query.id, '')
     if (typeof row !== 'number') return row
     const { shard, profiles, history } = this.parts
-    let from = profiles.lastSequence(row)
-    if (query.before !== '') {
-      const before = sequenceIn(query.before, shard)
-      if (before === null || before < 0) return badPosition(query.before)
-      from = -1
-      for (const record of history(profiles.lastSequence(row))) {
-        if (record.sequence >= before) continue
-        from = record.sequence
-        break
-      }
-    }
+    const before = query.before === '' ? Infinity : sequenceIn(query.before, shard)
+    if (before === null || before < 0) return badPosition(query.before)
     const cursor = new RecordCursor()
     const events: string[] = []
     let next: string | null = null
-    for (const record of from < 0 ? [] : history(from)) {
-      cursor.over(record.bytes).at(0)
-      if (cursor.kind !== RECORD_KIND.event) continue
+    for (const record of ownRecords(history.walk(profiles.lastSequence(row)))) {
+      yield
+      if (record.sequence >= before) continue
+      if (cursor.over(record.bytes).at(0).kind !== RECORD_KIND.event) continue
       if (events.length === query.limit) {
         next = `${shard}:${record.sequence + 1}`
         break
@@ -233,11 +226,19 @@ function dropped(): QueryReply {
 }
 
 /** Tells that the profile was folded from what the journal has left, and since when that is. */
-function withHistoryFrom(body: string, newestFirst: readonly HistoryRecord[]): string {
-  const oldest = newestFirst.at(-1)
-  if (oldest === undefined) return body
-  const { arrivalTime } = new RecordCursor().over(oldest.bytes).at(0)
-  return `{"historyFrom":"${new Date(arrivalTime).toISOString()}",${body.slice(1)}`
+function withHistoryFrom(body: string, oldest: number): string {
+  return `{"historyFrom":"${new Date(oldest).toISOString()}",${body.slice(1)}`
+}
+
+/** Work in slices, then its answer. What meets a damaged block fails by itself: it changes nothing. */
+function* answering(work: Generator<void, QueryReply>, reply: Answer): Generator<void> {
+  try {
+    reply(yield* work)
+  } catch (error) {
+    const value = toErrorValue(error)
+    if (value.code !== 'ERR_STORAGE_CORRUPT') throw error
+    reply(json(500, { error: value }))
+  }
 }
 
 function aheadOf(position: string): QueryReply {

@@ -1,5 +1,6 @@
 import { RecordCursor } from '../event/record-cursor.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
+import { ROW_MARK } from '../profile/compile.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { PageCodec } from '../profile/page-codec.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -45,9 +46,8 @@ export function recover(
   if (usable) {
     for (const chunk of store.dictionaryChunks()) profiles.importDictionary(chunk)
     dictionaryEntries = profiles.dictionarySize
-    checkpointPages = loadPages(store, profiles)
+    checkpointPages = loadPages(store, profiles, replayer)
     from = meta.position + 1
-    for (const [key, sequence] of meta.pendingForwards) replayer.pendingForwards.set(key, sequence)
     onProgress(`checkpoint at ${meta.position}: ${profiles.size} profiles`)
   }
   tellBeginning(store, from, onProgress)
@@ -81,11 +81,16 @@ function tellBeginning(
   )
 }
 
-function loadPages(store: ShardStore, profiles: ProfileStore): number {
+/** Loads all pages; rows that were to be folded again are marked so once more. */
+function loadPages(store: ShardStore, profiles: ProfileStore, replayer: Replayer): number {
   const codec = new PageCodec(profiles)
   let pages = 0
   for (const [page, bytes] of store.checkpointPages()) {
     codec.decode(page, bytes)
+    const first = page * profiles.rowsPerPage
+    for (let row = first; row < profiles.size; row++) {
+      if (profiles.isMarked(row, ROW_MARK.refold)) replayer.marked.add(row)
+    }
     pages++
   }
   return pages

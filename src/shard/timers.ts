@@ -59,7 +59,7 @@ export class Timers {
       const key = this.profiles.keyOf(row)
       // The instant that changed something, not the tick: an event timed between them is not late.
       const at = this.profiles.clock(row)
-      this.turn.appendOwn(RECORD_KIND.timer, key, { name: '', message: '' }, at)
+      this.turn.appendOwn(RECORD_KIND.timer, key, { time: at })
     }
     return this.rows.length >= ROWS_A_TICK
   }

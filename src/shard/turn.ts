@@ -1,20 +1,20 @@
-import { RECORD_KIND, createRecordFields } from '../event/record.ts'
+import { formatKey, hashOf, ownerOf, parseKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
+import { RECORD_FLAG, RECORD_KIND, createRecordFields } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
-import type { Cancel, Clock } from '../runtime/clock.ts'
+import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
+import { ROW_MARK } from '../profile/compile.ts'
 import type { ProfileStore } from '../profile/store.ts'
+import type { BatchResult, Command, JoinRequest, PeerMessage } from '../protocol/shard-messages.ts'
+import type { PredictRequest, Stage } from '../protocol/shard-messages.ts'
+import { isJoining, keyOfRecord } from '../replay/replayer.ts'
+import type { Replayer } from '../replay/replayer.ts'
+import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { Batch } from './batch.ts'
 import type { DedupeWindow } from './dedupe.ts'
-import { hashOf, ownerOf } from '../event/profile-key.ts'
-import type { ProfileKey } from '../event/profile-key.ts'
-import type { BatchResult, PeerMessage, PredictRequest, Stage } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
-import { isJoining } from '../replay/replayer.ts'
-import type { Replayer } from '../replay/replayer.ts'
-
-/** Longest walk along forwards (a user joined to a user joined to …). */
-export const FORWARD_HOPS_MAX = 8
 
 /** Least time from the beginning of one commit to the next, unless much has come together. */
 const COMMIT_GAP_MS = 2
@@ -27,13 +27,14 @@ export interface TurnParts {
   readonly profiles: ProfileStore
   readonly replayer: Replayer
   readonly dedupe: DedupeWindow
+  readonly dedupeMs: number
   readonly predictor: Predictor
   readonly post: (shard: number, message: PeerMessage, onResult: PeerResult) => void
   readonly clock: Clock
-  /** Called once for each record applied, after its fold. */
-  readonly touched: (row: number, cursor: RecordCursor) => void
   /** The profile was joined to another, which has its history now. */
   readonly forwarded: (row: number) => void
+  /** Called once for each record applied, after its fold. */
+  readonly touched: (row: number, cursor: RecordCursor) => void
 }
 
 /** Told what another shard made of a passed-on message. */
@@ -41,27 +42,42 @@ export type PeerResult = (result: BatchResult) => void
 
 /** Handles identify and alias records before they are applied; see joins.ts. */
 export interface Joining {
-  /** True when it has dealt with the record (or passed it on); false: apply it here. */
-  handle(cursor: RecordCursor, place: Place): boolean
+  /** Decides about the record, and applies it here or passes it on. */
+  handle(cursor: RecordCursor, place: Place): void
 }
 
-/** Where a record stands: its batch, its index there, its stage, and how far it has been forwarded. */
+/** Where a record stands: its batch, its index there, its stage, and how far it has come. */
 export interface Place {
   readonly batch: Batch
   readonly record: number
   readonly stage: Stage
   readonly hops: number
+  /** What a joining record has found so far. */
+  readonly join?: JoinRequest
+  /** Profiles that may know the record already, to be asked before it is applied. */
+  readonly ask?: readonly string[]
+}
+
+/** A record of the shard's own making, but for its kind and key. */
+export interface OwnRecord {
+  readonly name?: string
+  readonly message?: string
+  /** Remembered like an event's. */
+  readonly messageId?: string
+  /** Event and arrival time; now, if absent. */
+  readonly time?: number
 }
 
 /**
  * One turn of a shard: dedupe → chain → journal → fold, for all records at hand, then one group
- * commit. Owns the block being written. Batches are released when the block is durable; messages to
- * other shards that depend on it are held back until then, so that no shard acts on what this one
- * could still lose. A failed commit is reported through `onFailure` and nothing is acknowledged.
+ * commit. Owns the block being written. Batches are released when the block and all before it are
+ * durable; messages to other shards that depend on it are held back until then, so that no shard acts
+ * on what this one could still lose. A failed commit is reported through `onFailure` and nothing is
+ * acknowledged from then on.
  */
 export class Turn {
   readonly parts: TurnParts
-  joining: Joining = { handle: () => false }
+  joining: Joining | null = null
   private readonly block = new RecordWriter(1 << 18)
   private batches: Batch[] = []
   private outbox: (() => void)[] = []
@@ -69,7 +85,8 @@ export class Turn {
   private readonly fields = createRecordFields()
   private readonly onFailure: (error: unknown) => void
   private readonly ownCursor = new RecordCursor()
-  private lastCommit: Promise<void> = Promise.resolve()
+  /** Resolves when all that was handed to the journal is durable; never, once something was not. */
+  private prefix: Promise<void> = Promise.resolve()
   /** When the last commit began, on the monotonic clock. */
   private committedAt = Number.NEGATIVE_INFINITY
   private commitTimer: Cancel | null = null
@@ -86,117 +103,179 @@ export class Turn {
   }
 
   /** Applies records back to back in `bytes`; `batch` hears of each. */
-  applyRecords(bytes: Uint8Array, count: number, batch: Batch, stage: Stage, hops: number): void {
+  applyRecords(bytes: Uint8Array, place: Omit<Place, 'record'>): void {
+    const { batch } = place
     this.batches.push(batch)
     const cursor = new RecordCursor().over(bytes)
     let offset = 0
-    for (let record = 0; record < count; record++) {
+    for (let record = 0; record < batch.outcomes.length; record++) {
       cursor.at(offset)
       offset += cursor.byteLength
-      this.applyOne(cursor, { batch, record, stage, hops })
+      this.takeRecord(cursor, { ...place, record })
     }
   }
 
-  /** Applies one record, or passes it on to the shard that holds its profile. */
+  /** Applies one record, passes it on to the shard that holds its profile, or has a join decided. */
+  takeRecord(cursor: RecordCursor, place: Place): void {
+    const { joining } = this
+    const { stage } = place
+    if (stage === 'ask') return this.askAround(cursor, place)
+    if (stage === 'apply' || joining === null || !isJoining(cursor)) this.applyOne(cursor, place)
+    else joining.handle(cursor, place)
+  }
+
+  /** Applies one record, or passes it on to where its profile was joined to. */
   applyOne(cursor: RecordCursor, place: Place): void {
-    if (place.stage !== 'apply' && isJoining(cursor) && this.joining.handle(cursor, place)) return
-    const { profiles, dedupe } = this.parts
+    const { profiles, clock, shard } = this.parts
     const row = profiles.findRecord(cursor)
     const forward = row < 0 ? null : profiles.forwardOf(row)
-    if (forward !== null) return this.passOn(cursor, forward, place)
     const { messageHashLow: low, messageHashHigh: high } = cursor
-    if ((low !== 0 || high !== 0) && !dedupe.add(low, high, this.parts.clock.now())) {
+    const now = clock.now()
+    const repeated = forward === null ? !this.isNew(low, high, now) : this.knows(low, high, now)
+    if (repeated) {
       place.batch.duplicate(place.record)
-      if (row >= 0) place.batch.advance(this.parts.shard, profiles.lastSequence(row))
-      this.scoreIfAsked(row, place)
+      if (row >= 0) place.batch.advance(shard, profiles.lastSequence(row))
+      if (forward === null) this.scoreIfAsked(row, place)
       return
     }
+    if (forward !== null) return this.passOn(cursor, row, place)
     const applied = row < 0 ? profiles.ensureRecord(cursor) : row
     this.appendTo(applied, cursor)
-    place.batch.advance(this.parts.shard, this.nextSequence - 1)
+    place.batch.advance(shard, this.nextSequence - 1)
     this.scoreIfAsked(applied, place)
     this.parts.touched(applied, cursor)
   }
 
-  /** Chains, journals and folds the record as this shard's next. */
+  /** Whether a message id was seen here within the horizon. 0, 0 is none. */
+  knows(low: number, high: number, now = this.parts.clock.now()): boolean {
+    return (low !== 0 || high !== 0) && this.parts.dedupe.has(low, high, now)
+  }
+
+  private isNew(low: number, high: number, now: number): boolean {
+    return (low === 0 && high === 0) || this.parts.dedupe.add(low, high, now)
+  }
+
+  /** Chains, journals and folds the record as this shard's next; its message id is remembered. */
   append(cursor: RecordCursor): void {
-    this.appendTo(this.parts.profiles.ensureRecord(cursor), cursor)
+    const { profiles, dedupe, clock } = this.parts
+    const { messageHashLow: low, messageHashHigh: high } = cursor
+    if (low !== 0 || high !== 0) dedupe.add(low, high, clock.now())
+    this.appendTo(profiles.ensureRecord(cursor), cursor)
   }
 
   private appendTo(row: number, cursor: RecordCursor): void {
     const { profiles, replayer } = this.parts
+    if (cursor.kind <= RECORD_KIND.timer) this.orderArrival(row, cursor)
     cursor.previousSequence = profiles.lastSequence(row)
     this.block.appendBytes(cursor.bytes, cursor.offset, cursor.byteLength)
-    const sequence = this.nextSequence++
-    if (cursor.kind === RECORD_KIND.import) this.flushBlock()
-    replayer.applyTo(row, cursor, sequence)
+    replayer.applyTo(row, cursor, this.nextSequence++)
+    if (cursor.kind === RECORD_KIND.forward) this.parts.forwarded(row)
+  }
+
+  /**
+   * A profile is the fold of its records by arrival, so what is live must arrive after what is there:
+   * one that overtook others arrives with them. History keeps its place, and is folded when the
+   * profile is folded again.
+   */
+  private orderArrival(row: number, cursor: RecordCursor): void {
+    if ((cursor.flags & RECORD_FLAG.imported) !== 0) return
+    const arrival = this.parts.profiles.arrival(row)
+    if (cursor.arrivalTime >= arrival) return
+    if ((cursor.flags & RECORD_FLAG.historical) === 0) cursor.setArrival(arrival)
+    else cursor.setFlags(cursor.flags | RECORD_FLAG.late)
   }
 
   /** Journals a record that this shard makes itself (timer, forward, …); returns its sequence. */
-  appendOwn(
-    kind: number,
-    key: ProfileKey,
-    text: { name: string; message: string },
-    time: number,
-  ): number {
-    this.ownCursor.over(this.ownRecord(kind, key, text, time)).at(0)
+  appendOwn(kind: number, key: ProfileKey, own: OwnRecord = {}): number {
+    this.ownCursor.over(this.ownRecord(kind, key, own)).at(0)
     this.append(this.ownCursor)
     return this.nextSequence - 1
   }
 
-  /** A record of this shard's own making, as bytes. */
-  ownRecord(
-    kind: number,
-    key: ProfileKey,
-    text: { name: string; message: string },
-    time: number,
-  ): Uint8Array<ArrayBuffer> {
+  private ownRecord(kind: number, key: ProfileKey, own: OwnRecord): Uint8Array<ArrayBuffer> {
     const writer = new RecordWriter(1024)
     const fields = this.fields
+    const time = own.time ?? this.parts.clock.now()
     fields.kind = kind
     fields.keyKind = key.kind
     fields.key = key.key
-    fields.name = text.name
-    fields.message = text.message
+    fields.name = own.name ?? ''
+    fields.message = own.message ?? ''
+    fields.messageId = own.messageId ?? ''
     fields.eventTime = time
     fields.arrivalTime = time
     writer.append(fields)
     return writer.take()
   }
 
-  /** Passes a record on under another key: to that key's shard, or to this one again. */
-  passOn(cursor: RecordCursor, key: ProfileKey, place: Place): void {
+  /** Passes a record on under the key that its profile was joined to. */
+  private passOn(cursor: RecordCursor, row: number, place: Place): void {
+    const { profiles, clock, dedupeMs } = this.parts
     const { batch, record } = place
+    const { forward, former } = profiles.identity(row)
+    if (forward === null) throw new Error('the profile is not forwarded')
     if (place.hops >= FORWARD_HOPS_MAX) {
       const reason = `the profile is forwarded more than ${FORWARD_HOPS_MAX} times`
       return batch.reject(record, 'ERR_IDENTITY_FORWARDS', reason)
     }
-    const writer = new RecordWriter(cursor.byteLength + 256)
-    writer.appendRekeyed(cursor, key.kind, new TextEncoder().encode(key.key), hashOf(key))
-    this.relay(writer.take(), ownerOf(key, this.parts.shardCount), { ...place, stage: 'apply' })
+    const bytes = rekeyed(cursor, forward)
+    const since = clock.now() - dedupeMs
+    const ask = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
+    const next = { ...place, hops: place.hops + 1 }
+    const named = cursor.messageHashLow !== 0 || cursor.messageHashHigh !== 0
+    if (ask.length === 0 || !named) this.relay(bytes, forward, { ...next, stage: 'apply' })
+    else this.relay(bytes, former[0].to, { ...next, stage: 'ask', ask })
   }
 
-  /** Sends one record to a shard once this turn is durable, or applies it here. */
-  relay(bytes: Uint8Array<ArrayBuffer>, owner: number, place: Place): void {
+  /**
+   * A device has logged in as several people: a repeat of what came under an earlier one must be known
+   * there, and goes on to the present one only where it is not.
+   */
+  private askAround(cursor: RecordCursor, place: Place): void {
+    const { batch, record, ask = [] } = place
+    if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return batch.duplicate(record)
+    const { profiles, shard } = this.parts
+    const asked = parseKey(ask[0])
+    const row = profiles.findKey(asked.kind, asked.key)
+    const forward = row < 0 ? null : profiles.forwardOf(row)
+    const rest = forward === null ? ask.slice(1) : [formatKey(forward), ...ask.slice(1)]
+    const to = rest.length === 0 ? keyOfRecord(cursor) : parseKey(rest[0])
+    const bytes = copyOf(cursor)
     const hops = place.hops + 1
+    if (hops > ASK_HOPS_MAX) throw new Error(`shard ${shard}: a repeat was asked for ${hops} times`)
+    if (rest.length === 0) this.relay(bytes, to, { batch, record, stage: 'apply', hops: 1 })
+    else this.relay(bytes, to, { batch, record, stage: 'ask', ask: rest, hops })
+  }
+
+  /** Sends one record to the shard of a key once this turn is durable, or takes it here. */
+  relay(bytes: Uint8Array<ArrayBuffer>, to: ProfileKey, place: Place): void {
+    this.relayTo(ownerOf(to, this.parts.shardCount), bytes, place)
+  }
+
+  relayTo(owner: number, bytes: Uint8Array<ArrayBuffer>, place: Place): void {
     if (owner === this.parts.shard) {
-      const cursor = new RecordCursor().over(bytes).at(0)
-      this.applyOne(cursor, { ...place, hops })
-      return
+      return this.takeRecord(new RecordCursor().over(bytes).at(0), place)
     }
+    const { stage, hops, join = null, ask = [] } = place
     const predict = predictOf(place)
-    this.postWhenDurable(owner, place, (id) => {
-      return { type: 'records', id, bytes, count: 1, predict, stage: place.stage, hops }
+    place.batch.hold()
+    this.outbox.push(() => {
+      const message = { type: 'records', id: 0, bytes, count: 1, predict, stage, hops, join, ask }
+      this.parts.post(owner, message as PeerMessage, (result) => {
+        place.batch.adopt(place.record, result)
+        place.batch.release()
+      })
     })
   }
 
-  /** Posts after the commit; the batch waits for the answer. */
-  postWhenDurable(owner: number, place: Place, message: (id: number) => PeerMessage): void {
-    place.batch.hold()
+  /** Sends a command on to the shard of its `to` once this turn is durable; `batch` hears of it. */
+  passCommand(command: Command, batch: Batch): void {
+    const owner = ownerOf(parseKey(command.to), this.parts.shardCount)
+    batch.hold()
     this.outbox.push(() => {
-      this.parts.post(owner, message(0), (result) => {
-        place.batch.adopt(place.record, result)
-        place.batch.release()
+      this.parts.post(owner, command, (result) => {
+        batch.adopt(0, result)
+        batch.release()
       })
     })
   }
@@ -216,16 +295,16 @@ export class Turn {
    */
   flushBlock(): void {
     if (this.block.count === 0) return
+    const { store, clock } = this.parts
     const count = this.block.count
     const records = this.block.bytes.subarray(0, this.block.length)
-    const writtenAt = this.parts.clock.now()
-    const { firstSequence, committed } = this.parts.store.append(records, count, writtenAt)
+    const { firstSequence, committed } = store.append(records, count, clock.now())
     this.block.truncate(0, 0)
     if (firstSequence + count !== this.nextSequence) {
       throw new Error(`journal is at ${firstSequence + count}, the turn at ${this.nextSequence}`)
     }
-    this.lastCommit = committed
-    committed.catch((error: unknown) => this.onFailure(error))
+    this.prefix = Promise.all([this.prefix, committed]).then(() => undefined)
+    this.prefix.catch((error: unknown) => this.onFailure(error))
   }
 
   /**
@@ -241,10 +320,10 @@ export class Turn {
     else this.commitTimer ??= this.parts.clock.after(wait, () => this.commitLate())
   }
 
-  /** Commits what was flushed and resolves when it is durable. */
+  /** Commits what was flushed and resolves when it and all before it are durable. */
   durable(): Promise<void> {
     this.commit()
-    return this.lastCommit
+    return this.prefix
   }
 
   /** One group commit, after which batches are released and messages go out. */
@@ -258,13 +337,19 @@ export class Turn {
     this.batches = []
     this.outbox = []
     if (batches.length === 0 && outbox.length === 0) return
-    this.lastCommit.then(
-      () => {
-        for (const action of outbox) action()
-        for (const batch of batches) batch.release()
-      },
+    this.prefix.then(
+      () => this.release(batches, outbox),
       () => undefined,
     )
+  }
+
+  private release(batches: readonly Batch[], outbox: readonly (() => void)[]): void {
+    try {
+      for (const action of outbox) action()
+      for (const batch of batches) batch.release()
+    } catch (error) {
+      this.onFailure(error)
+    }
   }
 
   private commitLate(): void {
@@ -284,10 +369,29 @@ export class Turn {
       place.batch.score(predictions),
     )
   }
+
+  /** Whether the profile has records that are not folded yet. */
+  waitsForFold(row: number): boolean {
+    return this.parts.profiles.isMarked(row, ROW_MARK.refold)
+  }
 }
+
+/** Shards asked about one record at most: those a device's former users are at, with their renames. */
+const ASK_HOPS_MAX = 8 * FORWARD_HOPS_MAX
 
 export function predictOf(place: Place): PredictRequest | null {
   const predict = place.batch.predict
   if (predict === null || predict.record !== place.record) return null
   return { record: 0, models: predict.models }
+}
+
+/** The record under another key, as bytes of its own. */
+export function rekeyed(cursor: RecordCursor, key: ProfileKey): Uint8Array<ArrayBuffer> {
+  const writer = new RecordWriter(cursor.byteLength + 512)
+  writer.appendRekeyed(cursor, key.kind, new TextEncoder().encode(key.key), hashOf(key))
+  return writer.take()
+}
+
+export function copyOf(cursor: RecordCursor): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(cursor.bytes.slice(cursor.offset, cursor.offset + cursor.byteLength))
 }

@@ -122,7 +122,7 @@ describe('records', () => {
     )
   })
 
-  test('a rekeyed record differs in its key only; a copy in nothing', () => {
+  test('a rekeyed record differs in its key and keeps where it came under; a copy in nothing', () => {
     fc.assert(
       fc.property(made, text(150), (fields, key) => {
         const source = new RecordWriter(8)
@@ -135,10 +135,18 @@ describe('records', () => {
         const hash = hashKey(KEY_KIND.user, key)
         const encoded = new TextEncoder().encode(key)
         const movedAt = writer.appendRekeyed(cursor, KEY_KIND.user, encoded, hash)
+        const moved = new RecordCursor().over(writer.bytes).at(movedAt)
+        const further = new TextEncoder().encode('third')
+        const againAt = writer.appendRekeyed(moved, KEY_KIND.user, further, hash)
         const read = new RecordCursor().over(writer.take())
         expectSame(read.at(copyAt), fields)
+        expect(read.origin).toEqual({ kind: fields.keyKind, key: fields.key })
         expect(read.previousSequence).toBe(42)
-        expectSame(read.at(movedAt), fields)
+        expectSame(read.at(againAt), { ...fields, flags: fields.flags | RECORD_FLAG.origin })
+        expect(read.key).toBe('third')
+        expect(read.origin).toEqual({ kind: fields.keyKind, key: fields.key })
+        expectSame(read.at(movedAt), { ...fields, flags: fields.flags | RECORD_FLAG.origin })
+        expect(read.origin).toEqual({ kind: fields.keyKind, key: fields.key })
         expect(read.key).toBe(key)
         expect(read.keyHashHigh).toBe(hash.high)
         expect(read.previousSequence).toBe(-1)

@@ -53,7 +53,11 @@ class JournalShard implements ReplayedShard {
     this.records = store.nextSequence
     this.profiles = new ProfileStore(parts.compiled)
     const fold = new Fold(parts.compiled, this.profiles)
-    this.replayer = new Replayer(this.profiles, fold, (last) => store.history(last))
+    const history = {
+      walk: (last: number) => store.history(last),
+      record: (sequence: number) => store.readRecord(sequence),
+    }
+    this.replayer = new Replayer({ profiles: this.profiles, fold }, history, 'here')
     const expressions = new EventExpressions(this.profiles)
     this.where = where === null ? () => true : expressions.condition(where)
     this.value = value === null ? () => null : expressions.value(value)

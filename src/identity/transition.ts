@@ -1,0 +1,141 @@
+import { parseKey, sameKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
+import { RECORD_KIND } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
+import { FORMER_MAX, SPLITS_MAX } from './limits.ts'
+import { readConfirmed, readDecided, readForward, readImport } from './notes.ts'
+import { readRestored, readSplit } from './notes.ts'
+import type { ImportNote } from './notes.ts'
+
+/** Another id of the same person, and how much of the newest command from there is journalled. */
+export interface Link extends ProfileKey {
+  /** Position of the newest command from there; '' where none is known. */
+  readonly source: string
+  readonly slices?: number
+  readonly done?: boolean
+  readonly time: number
+}
+
+/** What a key's row knows of who it is. Lies in the row, so that no checkpoint can miss it. */
+export interface Identity {
+  /** Where the key's events go; null: they stay. */
+  readonly forward: ProfileKey | null
+  readonly links: readonly Link[]
+  /** Sequences of records whose commands are not confirmed, oldest first. */
+  readonly pending: readonly number[]
+  /** Sequence of the newest forward or restored record; -1 for none. */
+  readonly decided: number
+  /** Profiles that the key's events went to before, newest first, and until when. */
+  readonly former: readonly { readonly to: ProfileKey; readonly until: number }[]
+  /** Rename rows: height of the tree of renames below this user. */
+  readonly height?: number
+  /** Position of the newest rename that this user's shard has carried out. */
+  readonly cause?: string
+  /** Who was given records back, and with which command, newest last. */
+  readonly splits?: readonly { readonly from: string; readonly position: string }[]
+}
+
+/** What a transition asks of whoever keeps the profile. */
+export type IdentityCommand =
+  /** The profile has no records any more. */
+  | 'empty'
+  /** There are records that are not folded. */
+  | 'refold'
+  /** The same, and no `refold` record will say when. */
+  | 'refoldHere'
+  /** The record's command is to be sent, now and after each start, until it is confirmed. */
+  | 'send'
+
+type Step = readonly [Identity, readonly IdentityCommand[]]
+
+/**
+ * The machine of joins: a key's identity after one more of its records, and what follows from it.
+ * Pure: the same for a live turn, recovery and training. Who may decide what is in `decide.ts`; what
+ * commands carry is in `src/shard/commands.ts`.
+ *
+ * Invariant: a sequence is in `pending` from the record that begins a command to the record that says
+ * that its target has journalled it.
+ */
+export function transition(state: Identity, cursor: RecordCursor, sequence: number): Step {
+  switch (cursor.kind) {
+    case RECORD_KIND.forward:
+      return forwarded(state, cursor, sequence)
+    case RECORD_KIND.forwardConfirmed:
+      return confirmed(state, readConfirmed(cursor.message).of)
+    case RECORD_KIND.import:
+      return imported(state, parseKey(cursor.name), readImport(cursor.message), cursor.arrivalTime)
+    case RECORD_KIND.split:
+      return split(state, cursor, sequence)
+    case RECORD_KIND.restored:
+      return restored(state, cursor, sequence)
+    case RECORD_KIND.decided: {
+      const note = readDecided(cursor.message)
+      return [note === null ? state : { ...state, height: note.height }, []]
+    }
+    default:
+      return [state, []]
+  }
+}
+
+function forwarded(state: Identity, cursor: RecordCursor, sequence: number): Step {
+  const to = parseKey(cursor.name)
+  const note = readForward(cursor.message)
+  const next: Identity = {
+    ...state,
+    forward: to,
+    decided: sequence,
+    former: formerOf(state, to, cursor.arrivalTime),
+    pending: note.moves ? [...state.pending, sequence] : state.pending,
+    ...(note.cause === '' ? {} : { cause: note.cause }),
+  }
+  return [next, note.moves ? ['empty', 'send'] : ['empty']]
+}
+
+function confirmed(state: Identity, of: number | null): Step {
+  const pending = of === null ? [] : state.pending.filter((sequence) => sequence !== of)
+  return [{ ...state, pending }, []]
+}
+
+function imported(state: Identity, from: ProfileKey, note: ImportNote, time: number): Step {
+  const link = { ...from, source: note.source, slices: note.slice + 1, done: note.last, time }
+  const links = [...state.links.filter((known) => !sameKey(known, from)), link]
+  for (const id of note.links) {
+    const key = parseKey(id)
+    if (!links.some((known) => sameKey(known, key))) links.push({ ...key, source: '', time })
+  }
+  const folds = note.last && state.forward === null
+  const command = note.legacy ? 'refoldHere' : 'refold'
+  return [{ ...state, links }, folds ? [command] : []]
+}
+
+function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
+  const { origins, source } = readSplit(cursor.message)
+  const gone = origins.map(parseKey)
+  const links = state.links.filter((link) => !gone.some((key) => sameKey(link, key)))
+  const others = (state.splits ?? []).filter(({ from }) => from !== cursor.name)
+  const splits = [...others, { from: cursor.name, position: source }].slice(-SPLITS_MAX)
+  return [{ ...state, links, splits, pending: [...state.pending, sequence] }, ['refold', 'send']]
+}
+
+function restored(state: Identity, cursor: RecordCursor, sequence: number): Step {
+  const { splits, whole, cause } = readRestored(cursor.message)
+  const next: Identity = {
+    ...state,
+    forward: null,
+    decided: sequence,
+    former: formerOf(state, null, cursor.arrivalTime),
+    pending: splits ? [...state.pending, sequence] : state.pending,
+    ...(cause === '' ? {} : { cause }),
+  }
+  const commands: IdentityCommand[] = []
+  if (whole) commands.push('refold')
+  if (splits) commands.push('send')
+  return [next, commands]
+}
+
+function formerOf(state: Identity, to: ProfileKey | null, until: number): Identity['former'] {
+  const { forward, former } = state
+  if (forward === null || (to !== null && sameKey(forward, to))) return former
+  const others = former.filter((known) => !sameKey(known.to, forward))
+  return [{ to: forward, until }, ...others].slice(0, FORMER_MAX)
+}

@@ -1,0 +1,68 @@
+import { formatKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
+import { RECORD_KIND } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
+import { readRestored, readSplit } from '../identity/notes.ts'
+
+/** One record of a shopper's history; a copy that outlives its block. */
+export interface HistoryRecord {
+  readonly sequence: number
+  readonly bytes: Uint8Array
+}
+
+/** Reads a shard's records, those in flight too. */
+export interface HistoryReader {
+  /** Newest first, from the given sequence back along the profile's chain. */
+  walk(lastSequence: number): Iterable<HistoryRecord>
+  /** One record; null where the journal does not have it. */
+  record(sequence: number): Uint8Array | null
+}
+
+/** How a walk ended. */
+export interface WalkEnd {
+  /** It came to the profile's first record; false where the journal has dropped older ones. */
+  whole: boolean
+}
+
+/**
+ * The events and timers that a profile is made of, newest first: a walk along its chain which leaves
+ * out what was given back, and ends where its records went to another profile.
+ */
+export function* ownRecords(
+  newestFirst: Iterable<HistoryRecord>,
+  end: WalkEnd = { whole: false },
+): Generator<HistoryRecord> {
+  const cursor = new RecordCursor()
+  const gone = new Set<string>()
+  let forwardsPassed = 0
+  end.whole = false
+  for (const record of newestFirst) {
+    const { kind, previousSequence } = cursor.over(record.bytes).at(0)
+    if (kind === RECORD_KIND.event || kind === RECORD_KIND.timer) {
+      if (gone.size === 0 || !gone.has(formatKey(cursor.origin))) yield record
+    } else if (kind === RECORD_KIND.split) {
+      for (const origin of readSplit(cursor.message).origins) gone.add(origin)
+    } else if (kind === RECORD_KIND.restored && readRestored(cursor.message).whole) {
+      forwardsPassed++
+    } else if (kind === RECORD_KIND.restored || kind === RECORD_KIND.forward) {
+      if (kind === RECORD_KIND.restored || forwardsPassed === 0) {
+        end.whole = true
+        return
+      }
+      forwardsPassed--
+    }
+    if (previousSequence < 0) end.whole = true
+  }
+}
+
+/** Of a profile's records, newest first, those that came under one of the keys. */
+export function* recordsOf(
+  records: Iterable<HistoryRecord>,
+  keys: readonly ProfileKey[],
+): Generator<HistoryRecord> {
+  const cursor = new RecordCursor()
+  const names = new Set(keys.map(formatKey))
+  for (const record of records) {
+    if (names.has(formatKey(cursor.over(record.bytes).at(0).origin))) yield record
+  }
+}

@@ -1,0 +1,161 @@
+import { formatKey, hashOf, parseKey, sameKey } from '../event/profile-key.ts'
+import type { ProfileKey } from '../event/profile-key.ts'
+import { RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
+import { RecordWriter } from '../event/record-writer.ts'
+import { isNewSlice, sequenceOf } from '../identity/decide.ts'
+import { forwardText, importText, restoredText, splitText } from '../identity/notes.ts'
+import { SHARD_BUSY } from '../protocol/shard-messages.ts'
+import type { ImportCommand, RenameCommand, SplitCommand } from '../protocol/shard-messages.ts'
+import { keyOfRecord } from '../replay/replayer.ts'
+import type { Batch } from './batch.ts'
+import { eventFor } from './commands.ts'
+import type { Commands } from './commands.ts'
+import type { Refolder } from './refolder.ts'
+import type { Place, Turn } from './turn.ts'
+
+/** Records that are folded again within the turn of a join, before its event; more go in slices. */
+const FOLDED_AT_ONCE = 512
+
+/**
+ * Carries out the commands of other shards (and of this one). Each is journalled once: what is not
+ * above the newest from its source is a repeat and only answered. A command is answered, through its
+ * batch, when what it asks for is durable here, and its event has come to where it belongs.
+ */
+export class Deliveries {
+  private readonly turn: Turn
+  private readonly commands: Commands
+  private readonly refolder: Refolder
+
+  constructor(turn: Turn, commands: Commands, refolder: Refolder) {
+    this.turn = turn
+    this.commands = commands
+    this.refolder = refolder
+  }
+
+  /** Journals moved records; with the last slice the profile is folded again, then its event applied. */
+  import(command: ImportCommand, batch: Batch): void {
+    const { profiles, shard } = this.turn.parts
+    const key = parseKey(command.to)
+    const from = parseKey(command.from)
+    const row = profiles.ensureKey(key.kind, key.key)
+    const isNew = isNewSlice(profiles.identity(row).links, from, command)
+    if (isNew) this.journalSlice(command, key)
+    if (isNew && command.last && profiles.forwardOf(row) !== null) {
+      return this.forwardOn(row, command, batch)
+    }
+    batch.advance(shard, profiles.lastSequence(row))
+    if (command.event === null) return
+    const { event } = command
+    const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
+    this.whenFolded(row, batch, () => this.turn.applyOne(eventFor(event, key), place))
+  }
+
+  private journalSlice(command: ImportCommand, key: ProfileKey): void {
+    const cursor = new RecordCursor().over(this.moved(command, key))
+    let offset = 0
+    for (let i = 0; i < command.count; i++) {
+      cursor.at(offset)
+      offset += cursor.byteLength
+      this.turn.append(cursor)
+    }
+    const { position: source, slice, last, links } = command
+    const message = importText({ source, slice, last, links })
+    this.turn.appendOwn(RECORD_KIND.import, key, { name: command.from, message })
+  }
+
+  /** The records under their new key; each keeps the one that it came under. */
+  private moved({ bytes, count }: ImportCommand, key: ProfileKey): Uint8Array {
+    const writer = new RecordWriter(bytes.length + 64 * count + 64)
+    const keyBytes = new TextEncoder().encode(key.key)
+    const hash = hashOf(key)
+    const cursor = new RecordCursor().over(bytes)
+    const moved = new RecordCursor()
+    for (let offset = 0; offset < bytes.length; offset += cursor.byteLength) {
+      const at = writer.appendRekeyed(cursor.at(offset), key.kind, keyBytes, hash)
+      moved.over(writer.bytes).at(at)
+      moved.setFlags((moved.flags & ~RECORD_FLAG.late) | RECORD_FLAG.imported)
+    }
+    return writer.take()
+  }
+
+  /** The profile was joined to another itself: what came goes on there, under a command of its own. */
+  private forwardOn(row: number, command: ImportCommand, batch: Batch): void {
+    const { profiles } = this.turn.parts
+    const { forward } = profiles.identity(row)
+    if (forward === null) throw new Error('the profile is not forwarded')
+    const links = [command.from, ...command.links]
+    const message = forwardText({ moves: true, links, event: command.event, cause: '' })
+    const own = { name: formatKey(forward), message }
+    const sequence = this.turn.appendOwn(RECORD_KIND.forward, profiles.keyOf(row), own)
+    this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+  }
+
+  /** A rename that the forest has decided: the user's profile goes to another; or, to itself, back. */
+  rename(command: RenameCommand, batch: Batch): void {
+    const { profiles, shard } = this.turn.parts
+    const user = parseKey(command.from)
+    const to = parseKey(command.to)
+    const row = profiles.ensureKey(user.kind, user.key)
+    const state = profiles.identity(row)
+    const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
+    if (sequenceOf(state.cause ?? '') >= sequenceOf(command.position)) {
+      batch.advance(shard, profiles.lastSequence(row))
+      if (command.event === null) return
+      const event = new RecordCursor().over(command.event).at(0)
+      return this.turn.relay(command.event, keyOfRecord(event), place)
+    }
+    if (sameKey(user, to)) return this.restore(user, place, command.position)
+    const links = state.links.map(formatKey)
+    const { event, position: cause } = command
+    const message = forwardText({ moves: true, links, event, cause })
+    const own = { name: command.to, message }
+    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.forward, user, own), place)
+  }
+
+  /** Undoes the join of a key: its events stay with it, and what came under it is asked back. */
+  restore(key: ProfileKey, place: Place | null, cause = ''): void {
+    const { profiles } = this.turn.parts
+    const row = profiles.ensureKey(key.kind, key.key)
+    const { forward, links } = profiles.identity(row)
+    if (forward === null) return
+    const origins = [key, ...links].map(formatKey)
+    const message = restoredText({ splits: true, origins, whole: false, cause })
+    const own = { name: formatKey(forward), message }
+    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.restored, key, own), place)
+  }
+
+  /** Gives records back to a key whose join was undone. */
+  split(command: SplitCommand, batch: Batch): void {
+    const { profiles, shard } = this.turn.parts
+    const key = parseKey(command.to)
+    const row = profiles.ensureKey(key.kind, key.key)
+    const state = profiles.identity(row)
+    if (state.forward !== null) {
+      // What is on its way to the present profile must be there before it is given back from there.
+      if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
+      return this.turn.passCommand({ ...command, to: formatKey(state.forward) }, batch)
+    }
+    const known = state.splits?.find((given) => given.from === command.from)
+    if (known !== undefined && sequenceOf(known.position) >= sequenceOf(command.position)) {
+      return batch.advance(shard, profiles.lastSequence(row))
+    }
+    const { position: source, origins } = command
+    const own = { name: command.from, message: splitText({ source, origins }) }
+    const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
+    this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+  }
+
+  /** Small profiles are folded again at once, so that the event finds them as they will be. */
+  private whenFolded(row: number, batch: Batch, action: () => void): void {
+    const { profiles } = this.turn.parts
+    if (!this.turn.waitsForFold(row)) return action()
+    if (profiles.history(row) <= FOLDED_AT_ONCE) this.refolder.foldNow(row)
+    if (!this.turn.waitsForFold(row)) return action()
+    batch.hold()
+    this.refolder.whenFolded(row, () => {
+      action()
+      this.turn.whenDurable(() => batch.release())
+    })
+  }
+}

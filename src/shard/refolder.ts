@@ -1,0 +1,187 @@
+import { RECORD_KIND } from '../event/record.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
+import { ROW_MARK } from '../profile/compile.ts'
+import { Fold } from '../profile/fold.ts'
+import { ProfileStore } from '../profile/store.ts'
+import type { HistoryReader } from '../replay/history.ts'
+import { collectDeferred, collectOwn, finish, foldCollected, isDeferred } from '../replay/refold.ts'
+import type { FoldTarget } from '../replay/refold.ts'
+import type { Replayer } from '../replay/replayer.ts'
+import type { Background } from './background.ts'
+import type { Turn } from './turn.ts'
+
+/** Shadow rows before the shadow store is made anew. */
+const SHADOWS_MAX = 1_000
+
+export interface RefolderParts {
+  readonly turn: Turn
+  readonly profiles: ProfileStore
+  readonly fold: Fold
+  readonly replayer: Replayer
+  readonly history: HistoryReader
+  readonly background: Background
+}
+
+/**
+ * Folds marked profiles again, one after the other, in slices: into a shadow of the row, which takes
+ * the row's place when it has caught up with what came meanwhile. Until then the row goes on as it is.
+ * The taking over is journalled (`refold`), so that a replay does it at the same position. However
+ * often a row was marked before its turn comes, it is folded once.
+ */
+export class Refolder {
+  private readonly parts: RefolderParts
+  private readonly queue = new Set<number>()
+  private readonly waiting = new Map<number, (() => void)[]>()
+  private shadow: { profiles: ProfileStore; fold: Fold } | null = null
+  private active = false
+  /** Profiles folded again so far. */
+  refolded = 0
+
+  constructor(parts: RefolderParts) {
+    this.parts = parts
+  }
+
+  /** Rows that wait to be folded again. */
+  get size(): number {
+    return this.queue.size
+  }
+
+  /** Takes up the rows that were marked. */
+  collectMarked(): void {
+    const { marked } = this.parts.replayer
+    if (marked.size === 0) return
+    for (const row of marked) this.queue.add(row)
+    marked.clear()
+    if (this.active) return
+    this.active = true
+    this.parts.background.add(this.run())
+  }
+
+  /** Calls back once the row has nothing that is not folded; at once where that is so now. */
+  whenFolded(row: number, action: () => void): void {
+    if (!this.parts.profiles.isMarked(row, ROW_MARK.refold)) return action()
+    const actions = this.waiting.get(row) ?? []
+    actions.push(action)
+    this.waiting.set(row, actions)
+  }
+
+  /** Folds one marked row at once. */
+  foldNow(row: number): void {
+    this.queue.delete(row)
+    this.parts.replayer.marked.delete(row)
+    while (!finish(this.refold(row))) continue
+  }
+
+  /** Folds all marked rows, however long that takes: at a start, before anybody asks. */
+  finishAll(): void {
+    this.collectMarked()
+    finish(this.run())
+  }
+
+  private *run(): Generator<void> {
+    for (const row of this.queue) {
+      this.queue.delete(row)
+      if (!(yield* this.refold(row))) this.queue.add(row)
+    }
+    this.active = false
+  }
+
+  /** False when the row's history changed under way and it must be begun again. */
+  private *refold(row: number): Generator<void, boolean> {
+    const { profiles, history } = this.parts
+    if (!profiles.isMarked(row, ROW_MARK.refold)) return this.tell(row)
+    const from = profiles.lastSequence(row)
+    const { order, whole } = yield* collectOwn(history, from)
+    if (!whole) return yield* this.foldOnTop(row, from)
+    const shadow = this.shadowOf(row)
+    let records = yield* foldCollected(history, order, shadow)
+    for (let upTo = from; upTo < profiles.lastSequence(row);) {
+      const last = profiles.lastSequence(row)
+      const more = yield* this.catchUp({ from: last, upTo }, shadow)
+      if (more < 0) return false
+      records += more
+      upTo = last
+    }
+    this.takeOver(row, shadow, records)
+    return this.tell(row)
+  }
+
+  /** Where the journal no longer has all of a profile: it keeps what it has. */
+  private *foldOnTop(row: number, from: number): Generator<void, boolean> {
+    const { profiles, history, fold } = this.parts
+    const order = yield* collectDeferred(history, from, profiles.unfolded(row))
+    if (profiles.lastSequence(row) !== from) return false
+    finish(foldCollected(history, order, { fold, row }))
+    this.journalled(row)
+    return this.tell(row)
+  }
+
+  /** Folds what came since; -1 where something of it belongs before what is folded already. */
+  private *catchUp(
+    { from, upTo }: { readonly from: number; readonly upTo: number },
+    shadow: FoldTarget,
+  ): Generator<void, number> {
+    const { history } = this.parts
+    const cursor = new RecordCursor()
+    const newer: Uint8Array[] = []
+    for (const { sequence, bytes } of history.walk(from)) {
+      if (sequence <= upTo) break
+      const { kind, flags } = cursor.over(bytes).at(0)
+      const folds = kind === RECORD_KIND.event || kind === RECORD_KIND.timer
+      if (changesHistory(kind) || (folds && isDeferred(flags))) return -1
+      if (folds) newer.push(bytes)
+      yield
+    }
+    for (const bytes of newer.reverse()) {
+      shadow.fold.apply(shadow.row, cursor.over(bytes).at(0))
+      yield
+    }
+    return newer.length
+  }
+
+  private takeOver(row: number, shadow: FoldTarget, records: number): void {
+    const { profiles, fold } = this.parts
+    const from = this.shadow?.profiles
+    if (from === undefined) throw new Error('the shadow is gone')
+    this.journalled(row)
+    fold.tellChanges(row, from, shadow.row)
+    profiles.takeProfile(row, from, shadow.row)
+    profiles.setHistory(row, records)
+  }
+
+  private journalled(row: number): void {
+    const { profiles, replayer, turn } = this.parts
+    turn.appendOwn(RECORD_KIND.refold, profiles.keyOf(row))
+    replayer.refolded(row)
+    this.refolded++
+  }
+
+  private tell(row: number): true {
+    const actions = this.waiting.get(row)
+    this.waiting.delete(row)
+    for (const action of actions ?? []) action()
+    return true
+  }
+
+  private shadowOf(row: number): FoldTarget {
+    const { profiles } = this.parts
+    if (this.shadow === null || this.shadow.profiles.size >= SHADOWS_MAX) {
+      const store = new ProfileStore(profiles.compiled, profiles.strings)
+      this.shadow = { profiles: store, fold: new Fold(profiles.compiled, store) }
+    }
+    const { kind, key } = profiles.keyOf(row)
+    const shadow = this.shadow.profiles.ensureKey(kind, key)
+    this.shadow.profiles.reset(shadow)
+    this.shadow.fold.effects.clear()
+    return { fold: this.shadow.fold, row: shadow }
+  }
+}
+
+function changesHistory(kind: number): boolean {
+  return (
+    kind === RECORD_KIND.import ||
+    kind === RECORD_KIND.forward ||
+    kind === RECORD_KIND.split ||
+    kind === RECORD_KIND.restored
+  )
+}
