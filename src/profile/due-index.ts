@@ -28,6 +28,13 @@ export class DueIndex {
     }
   }
 
+  /** A row that was told was not fired: it is found again. */
+  lookAgain(row: number): void {
+    const { store } = this
+    store.at(row)
+    store.page.dueFrom = Number.NEGATIVE_INFINITY
+  }
+
   /** False when the limit ended it: the page is looked through again. */
   private collectOf(page: RowPage, now: number, rows: number[], limit: number): boolean {
     const { store } = this

@@ -1,4 +1,5 @@
-import { RecordCursor } from '../event/record-cursor.ts'
+import { RECORD_FLAG } from '../event/record.ts'
+import type { RecordCursor } from '../event/record-cursor.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { loadServedModel } from '../model/version/served-model.ts'
 import { compileDefinition } from '../profile/compile.ts'
@@ -140,7 +141,11 @@ export class ShardActor {
     this.deliveries = new Deliveries(turn, this.commands, this.refolder)
     this.turn.joining = new Joins(turn, this.commands)
     this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
-    this.ingress = new Ingress(options, (letter) => this.store.putDeadLetter(letter))
+    this.ingress = new Ingress(
+      options,
+      (letter) => this.store.putDeadLetter(letter),
+      () => this.schedule(),
+    )
     this.queries = new Queries({
       background,
       shard: options.shard,
@@ -288,6 +293,7 @@ export class ShardActor {
       }
     }
     this.dispatchParts()
+    while (this.ingress.releaseHeld()) this.dispatchParts()
     if (taken === this.mailbox.length) this.mailbox = []
     else this.mailbox = this.mailbox.slice(taken)
   }
@@ -297,7 +303,6 @@ export class ShardActor {
     if (alone) this.dispatchParts()
     this.ingress.decode(request, (reply) => this.send({ type: 'ingested', id, reply }))
     if (alone) this.dispatchParts()
-    if (request.route === 'import') this.timers.pauseFor(this.clock.now())
   }
 
   private dispatchParts(): void {
@@ -496,7 +501,7 @@ export class ShardActor {
         this.applied++
         this.live.touched(row, cursor)
         if (this.applied % LOOKUP_RECORDS === 0) this.poll()
-        this.timers.saw(cursor.arrivalTime)
+        if ((cursor.flags & RECORD_FLAG.historical) !== 0) this.timers.sawHistory(row)
       },
     }
   }

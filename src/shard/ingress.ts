@@ -5,6 +5,7 @@ import type { DeadLetter } from '../journal/dead-letters.ts'
 import { emptyReply } from '../protocol/shards.ts'
 import type { ErrorValue, IngestReply, IngestRequest, RejectedItem } from '../protocol/shards.ts'
 import { formatPosition } from '../protocol/position.ts'
+import { HeldRecords } from './held-records.ts'
 import { OUTCOME, SHARD_UNAVAILABLE } from '../protocol/shard-messages.ts'
 import type { BatchResult, PredictRequest, Predictions } from '../protocol/shard-messages.ts'
 import type { ShardOptions } from './options.ts'
@@ -51,20 +52,26 @@ export class Ingress {
   rejected = 0
   private readonly decoder: FrameDecoder
   private readonly sink: DecodeSink
-  private owners: { frames: Frame[]; items: number[] }[]
+  private owners: Owned[]
+  private readonly held = new HeldRecords<{ frame: Frame; item: number }>()
+  /** Frames whose held records are among the decoded ones now. */
+  private unheld: Frame[] = []
   private frame: Frame | null = null
   private open: Frame[] = []
   private lastShard = 0
+  private readonly wake: () => void
   private readonly deadLetter: (letter: DeadLetter) => void
 
-  constructor(options: ShardOptions, deadLetter: (letter: DeadLetter) => void) {
+  /** @param wake asks for a turn: records that were held can go on */
+  constructor(options: ShardOptions, deadLetter: (letter: DeadLetter) => void, wake: () => void) {
+    this.wake = wake
     this.decoder = new FrameDecoder({ shardCount: options.shardCount, limits: options.limits })
     this.deadLetter = deadLetter
     const writers = Array.from({ length: options.shardCount }, () => new RecordWriter())
-    this.owners = writers.map(() => ({ frames: [], items: [] }))
+    this.owners = writers.map(noneOwned)
     this.sink = {
       writers,
-      accepted: (item, shard) => this.take(item, shard),
+      accepted: (item, shard, at) => this.accept(item, shard, at),
       rejected: (item, code, reason, original) => this.refuse(item, { code, reason }, original),
     }
   }
@@ -92,29 +99,75 @@ export class Ingress {
     const parts: Part[] = []
     this.sink.writers.forEach((writer, shard) => {
       if (writer.count === 0) return
-      const { frames, items } = this.owners[shard]
-      this.owners[shard] = { frames: [], items: [] }
+      const { frames, items, joins } = this.owners[shard]
+      this.owners[shard] = noneOwned()
       for (const frame of new Set(frames)) frame.parts++
       const models = frames[frames.length - 1].request.predict
       const asks = models.length > 0 && shard === this.lastShard
       const predict = asks ? { record: frames.length - 1, models } : null
-      const done = (result: BatchResult): void => this.settle(frames, items, result)
+      const done = (result: BatchResult): void => {
+        for (const ids of joins) this.held.end(ids)
+        this.settle(frames, items, result)
+        if (joins.length > 0 && this.held.size > 0) this.wake()
+      }
       parts.push({ shard, count: writer.count, writer, predict, done })
     })
     const open = this.open
     this.open = []
     for (const frame of open) this.finish(frame)
+    const unheld = this.unheld
+    this.unheld = []
+    for (const frame of unheld) this.finish(frame)
     return parts
   }
 
-  private take(item: number, shard: number): void {
+  /**
+   * Puts records that need not wait any more among the decoded ones, up to the end of a frame that asks
+   * for a prediction; false when there is none. To be followed by {@link parts}.
+   */
+  releaseHeld(): boolean {
+    let released = false
+    while (this.held.size > 0) {
+      const record = this.held.takeReady()
+      if (record === null) return released
+      released = true
+      const { owner, shard, bytes } = record
+      const writer = this.sink.writers[shard]
+      const at = writer.appendBytes(bytes, 0, bytes.length)
+      this.own(owner, shard, this.held.idsOf(writer.bytes, at))
+      this.unheld.push(owner.frame)
+      if (owner.frame.request.predict.length > 0) return true
+    }
+    return released
+  }
+
+  private accept(item: number, shard: number, at: number): void {
     const frame = this.frame
     if (frame === null) return
-    const owners = this.owners[shard]
-    owners.frames.push(frame)
-    owners.items.push(item)
     frame.accepted++
+    const writer = this.sink.writers[shard]
+    const owner = { frame, item }
+    if (!this.held.concerns(writer.bytes, at)) return this.own(owner, shard, NO_JOIN)
+    const named = this.held.idsOf(writer.bytes, at)
+    const bytes = writer.bytes.subarray(at, writer.length)
+    if (this.held.keeps(named.ids, { owner, shard, bytes })) {
+      frame.parts++
+      writer.truncate(at, writer.count - 1)
+    } else this.own(owner, shard, named)
+  }
+
+  private own(
+    { frame, item }: { frame: Frame; item: number },
+    shard: number,
+    { ids, joins }: { readonly ids: readonly number[]; readonly joins: boolean },
+  ): void {
+    const owned = this.owners[shard]
+    owned.frames.push(frame)
+    owned.items.push(item)
     this.lastShard = shard
+    if (!joins) return
+    owned.joins.push(ids)
+    this.held.begin(ids)
   }
 
   private refuse(item: number, why: { code: string; reason: string }, original: unknown): void {
@@ -176,6 +229,19 @@ export class Ingress {
     })
   }
 }
+
+/** Records decoded for one shard: of which frame each is and which item; ids of those that join. */
+interface Owned {
+  readonly frames: Frame[]
+  readonly items: number[]
+  readonly joins: (readonly number[])[]
+}
+
+function noneOwned(): Owned {
+  return { frames: [], items: [], joins: [] }
+}
+
+const NO_JOIN = { ids: [], joins: false }
 
 /** A refused body is kept as it came, but for the write key. */
 function withoutKey(text: string): string {

@@ -6,10 +6,13 @@ import type { Turn } from './turn.ts'
 
 /** Silent shoppers whose due instants are fired in one go, so that a turn stays short. */
 const ROWS_A_TICK = 500
-/** History is arriving: event times run behind the wall clock, so the wall clock must not fire. */
+/**
+ * History of a shopper is arriving: its event times run behind the wall clock, so the wall clock must
+ * not fire for that shopper until none has come for so long, or twice that.
+ */
 const HISTORY_PAUSE_MS = 10_000
-/** A record whose arrival lies further back than this at the next tick is history. */
-const HISTORY_AGE_MS = 60_000
+/** Shoppers remembered for it; beyond that their timers fire, which history puts right again. */
+const HISTORY_ROWS_MAX = 1_000_000
 
 /**
  * Fires the due instants of silent shoppers. One that changes a state or a segment is journalled as a
@@ -21,9 +24,10 @@ export class Timers {
   private readonly fold: Fold
   private readonly dues: DueIndex
   private readonly rows: number[] = []
-  private historyAt = Number.NEGATIVE_INFINITY
-  /** Of the records applied since the last tick. */
-  private oldestArrival = Number.POSITIVE_INFINITY
+  /** Rows that history has come for, since the last change of these sets and before it. */
+  private recent = new Set<number>()
+  private earlier = new Set<number>()
+  private changedAt = Number.NEGATIVE_INFINITY
   fired = 0
 
   constructor(turn: Turn, profiles: ProfileStore, fold: Fold, dues: DueIndex) {
@@ -33,27 +37,25 @@ export class Timers {
     this.dues = dues
   }
 
-  /** History arrived at this wall-clock time. */
-  pauseFor(nowMs: number): void {
-    this.historyAt = nowMs
-  }
-
-  /**
-   * A record that arrived then was applied. A shard to which another one passes on what it takes in
-   * sees no request for an import: it knows history by its arrival.
-   */
-  saw(arrivalMs: number): void {
-    if (arrivalMs < this.oldestArrival) this.oldestArrival = arrivalMs
+  /** A record of history was applied to the row. */
+  sawHistory(row: number): void {
+    if (this.recent.size < HISTORY_ROWS_MAX) this.recent.add(row)
   }
 
   /** Fires what is due; returns true when there may be more. */
   tick(nowMs: number): boolean {
-    if (this.oldestArrival < nowMs - HISTORY_AGE_MS) this.historyAt = nowMs
-    this.oldestArrival = Number.POSITIVE_INFINITY
-    if (nowMs - this.historyAt < HISTORY_PAUSE_MS) return false
+    if (nowMs - this.changedAt >= HISTORY_PAUSE_MS) {
+      this.earlier = this.recent
+      this.recent = new Set()
+      this.changedAt = nowMs
+    }
     this.rows.length = 0
     this.dues.collect(nowMs, this.rows, ROWS_A_TICK)
     for (const row of this.rows) {
+      if (this.recent.has(row) || this.earlier.has(row)) {
+        this.dues.lookAgain(row)
+        continue
+      }
       if (!this.fold.advance(row, nowMs)) continue
       this.fired++
       const key = this.profiles.keyOf(row)
