@@ -16,19 +16,26 @@ import type { ViewedShopper } from './journal-view.ts'
 
 const COMPILED = compileDefinition(DEFINITION)
 
-/** The profile that a shopper's records give when they are folded once, in order of arrival. */
-export function foldAnew(shopper: ViewedShopper, nowMs: number): string {
-  const profiles = new ProfileStore(COMPILED)
-  const fold = new Fold(COMPILED, profiles)
-  const { kind, key } = parseKey(shopper.key)
-  const row = profiles.ensureKey(kind, key)
-  const records = [...shopper.records].sort(
-    (a, b) => a.arrival - b.arrival || a.sequence - b.sequence,
-  )
-  const cursor = new RecordCursor()
-  for (const { bytes } of records) fold.apply(row, cursor.over(bytes).at(0))
-  fold.advance(row, nowMs)
-  return profileText(profiles, row, nowMs, '')
+/** Folds shoppers from nothing, one after another, in a store of its own. */
+export class FreshFold {
+  private profiles = new ProfileStore(COMPILED)
+  private fold = new Fold(COMPILED, this.profiles)
+  private readonly cursor = new RecordCursor()
+
+  /** The profile that a shopper's records give when they are folded once, in order of arrival. */
+  text(shopper: ViewedShopper, nowMs: number): string {
+    const { profiles, fold, cursor } = this
+    const { kind, key } = parseKey(shopper.key)
+    const row = profiles.ensureKey(kind, key)
+    profiles.reset(row)
+    const records = [...shopper.records].sort(
+      (a, b) => a.arrival - b.arrival || a.sequence - b.sequence,
+    )
+    for (const { bytes } of records) fold.apply(row, cursor.over(bytes).at(0))
+    fold.advance(row, nowMs)
+    fold.effects.clear()
+    return profileText(profiles, row, nowMs, '')
+  }
 }
 
 /** What a shard answers that has just recovered over a copy of the disk, by key. */

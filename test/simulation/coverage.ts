@@ -54,6 +54,7 @@ export const OPERATIONS = [
   'process crash',
   'stop',
   'clock jump',
+  'failed commit',
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 

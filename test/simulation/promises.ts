@@ -1,6 +1,7 @@
 import { RECORD_KIND } from '../../src/event/record.ts'
 import type { FromShard } from '../../src/protocol/shard-messages.ts'
-import { foldAnew, recoverCopy } from './copies.ts'
+import { recoverCopy } from './copies.ts'
+import type { FreshFold } from './copies.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { JournalView, positionOf } from './journal-view.ts'
 import type { ViewedRecord, ViewedShopper } from './journal-view.ts'
@@ -53,6 +54,9 @@ export interface Quiet {
   readonly messages: readonly Message[]
   readonly nowMs: number
   readonly answers: readonly LiveAnswer[]
+  readonly fresh: FreshFold
+  /** Whether shards are recovered over copies of the disks as well, which takes long. */
+  readonly recovers: boolean
 }
 
 /** All that is checked at a quiet point, but for what compares profiles. */
@@ -251,6 +255,7 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
   const broken: Broken[] = []
   const { world, view, nowMs } = quiet
   const recovered = world.disks.map((disk, shard) => {
+    if (!quiet.recovers) return new Map<string, string>()
     const keys = quiet.answers.map(({ key }) => key).filter((key) => view.shoppers.get(key)?.shard === shard)
     const options = world.shardOptions(shard)
     return keys.length === 0 ? new Map<string, string>() : recoverCopy(disk, options, { nowMs, keys })
@@ -262,9 +267,10 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
       if (same(other) === same(live)) return
       broken.push({ promise, what: `${key}: ${difference(same(live), same(other))}` })
     }
-    differs('live = recovered', recovered[shopper.shard].get(key) ?? '', (text) => text)
+    const again = recovered[shopper.shard].get(key)
+    if (again !== undefined) differs('live = recovered', again, (text) => text)
     if (shopper.records.length === 0) continue
-    differs('live = fold', foldAnew(shopper, nowMs), bare)
+    differs('live = fold', quiet.fresh.text(shopper, nowMs), bare)
     differs('live = at now', atNow, bare)
   }
   return PROMISES.flatMap((promise) => broken.filter((b) => b.promise === promise).slice(0, TOLD_MAX))

@@ -1,3 +1,4 @@
+import { FreshFold } from './copies.ts'
 import type { Operation } from './coverage.ts'
 import { JournalView } from './journal-view.ts'
 import {
@@ -31,7 +32,7 @@ export interface SimulationResult {
   readonly coverage: readonly (readonly [string, number])[]
 }
 
-const WEIGHTS: Readonly<Record<Operation | 'failed commit', number>> = {
+const WEIGHTS: Readonly<Record<Operation, number>> = {
   track: 45,
   identify: 10,
   alias: 4,
@@ -60,6 +61,8 @@ const QUIET_STEPS_MAX = 20_000
 const RETRIES_MAX = 10
 /** A due instant between a shard's last tick and now makes one comparison differ, not three. */
 const COMPARISONS = 3
+/** Quiet points at which shards are recovered over copies of the disks. */
+const RECOVERED_SHARE = 0.15
 const CALLS_TO_CRASH_MAX = 300
 /** Calls of the store within one turn. */
 const TURN_STORE_CALLS_MAX = 2_000
@@ -77,6 +80,7 @@ class Simulation {
   private readonly shoppers: Shoppers
   private readonly view: JournalView
   private readonly durable: AcknowledgedIsDurable
+  private readonly fresh = new FreshFold()
   private readonly broken: Broken[] = []
   private readonly weights: Record<string, number>
   private process = 0
@@ -109,7 +113,7 @@ class Simulation {
     world.faults = true
     while (operations < options.operations && this.broken.length === 0) {
       operations++
-      await this.operate(this.random.weighted(this.weights) as keyof typeof WEIGHTS)
+      await this.operate(this.random.weighted(this.weights) as Operation)
       const last = operations === options.operations
       if (last || operations % OPERATIONS_A_QUIET === 0) await this.quieten(last)
     }
@@ -131,7 +135,7 @@ class Simulation {
     if (only === undefined || only.includes(broken.promise)) this.broken.push(broken)
   }
 
-  private async operate(operation: keyof typeof WEIGHTS): Promise<void> {
+  private async operate(operation: Operation): Promise<void> {
     const { world, shoppers, random } = this
     switch (operation) {
       case 'retry':
@@ -155,6 +159,7 @@ class Simulation {
         this.arm(operation, null)
         break
       case 'failed commit':
+        world.coverage.reach('operation failed commit')
         world.failNextCommit = true
         break
       case 'stop':
@@ -243,7 +248,7 @@ class Simulation {
     await this.untilIdle()
     if (this.broken.length > 0) return
     world.joins.settle()
-    for (const broken of checkJournals(this.quietPoint([]))) this.note(broken)
+    for (const broken of checkJournals(this.quietPoint([], false))) this.note(broken)
     await this.compareProfiles(last)
     world.faults = true
   }
@@ -265,10 +270,11 @@ class Simulation {
 
   private async compareProfiles(last: boolean): Promise<void> {
     let broken: Broken[] = []
+    const recovers = last || this.random.chance(RECOVERED_SHARE)
     for (let i = 0; i < COMPARISONS; i++) {
       const keys = [...this.view.shoppers.values()].filter(({ forwardedTo }) => forwardedTo === null)
       const some = keys.filter(() => last || this.random.chance(0.3)).map(({ key }) => key)
-      broken = checkProfiles(this.quietPoint(await this.answersFor(some)))
+      broken = checkProfiles(this.quietPoint(await this.answersFor(some), recovers))
       if (broken.length === 0) return
       await this.world.scheduler.sleep(700)
       this.view.refresh()
@@ -303,9 +309,10 @@ class Simulation {
     return found
   }
 
-  private quietPoint(answers: readonly LiveAnswer[]): Quiet {
-    const { world, view } = this
-    return { world, view, messages: this.shoppers.messages, nowMs: world.now(), answers }
+  private quietPoint(answers: readonly LiveAnswer[], recovers: boolean): Quiet {
+    const { world, view, fresh } = this
+    const { messages } = this.shoppers
+    return { world, view, messages, nowMs: world.now(), answers, fresh, recovers }
   }
 }
 
