@@ -41,7 +41,10 @@ export const DEFINITION: ProfileDefinition = {
         calm: { on: { 'Product Viewed': 'curious' } },
         curious: { on: { 'Order Completed': 'happy' }, after: { '3s': 'bored' } },
         bored: { on: { 'Product Viewed': 'curious' } },
-        happy: { on: { 'Product Viewed': { target: 'happy', reenter: true } }, after: { '20s': 'calm' } },
+        happy: {
+          on: { 'Product Viewed': { target: 'happy', reenter: true } },
+          after: { '20s': 'calm' },
+        },
       },
     },
   },

@@ -154,7 +154,11 @@ export class SimulatedEnvironment implements Environment {
     })
   }
 
-  private write(table: Write['table'], key: number | string, value: Write['value']): Promise<boolean> {
+  private write(
+    table: Write['table'],
+    key: number | string,
+    value: Write['value'],
+  ): Promise<boolean> {
     const checksum = value instanceof Uint8Array ? crc32(value) : 0
     const write = { table, key, value, checksum }
     if (this.open !== null) {
@@ -169,7 +173,8 @@ export class SimulatedEnvironment implements Environment {
 
   private enqueue(transaction: Transaction): void {
     for (const { table, key, value } of transaction.writes) {
-      if (table === 'journal' && value instanceof Uint8Array) this.control.queued(value, Number(key))
+      if (table === 'journal' && value instanceof Uint8Array)
+        this.control.queued(value, Number(key))
     }
     this.waiting.push(transaction)
     this.commitNext()

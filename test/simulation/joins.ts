@@ -82,7 +82,8 @@ export class JoinTracker {
   /** After a restart: which forwards are on the disk decides which joins there are. */
   forgetLost(shard: number, nextSequence: number): void {
     for (const join of this.joins.values()) {
-      if (join.sourceShard === shard && join.sequence >= nextSequence) this.joins.delete(join.position)
+      if (join.sourceShard === shard && join.sequence >= nextSequence)
+        this.joins.delete(join.position)
     }
   }
 

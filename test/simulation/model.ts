@@ -108,7 +108,8 @@ export class IdentityModel {
   private wasAsked(from: string, to: string): boolean {
     const target = this.rootOf(to)
     return this.messages.some((message) => {
-      if (message.type !== 'alias' || message.previous === null || message.user === null) return false
+      if (message.type !== 'alias' || message.previous === null || message.user === null)
+        return false
       if (message.sentAt === Number.POSITIVE_INFINITY) return false
       return this.rootOf(message.previous) === from && this.rootOf(message.user) === target
     })
@@ -135,5 +136,7 @@ function governs(login: Claim, message: Message, certain: readonly Claim[]): boo
   if (couldBeLast) return true
   // The first login takes the history: what was there before any.
   const couldBeFirst = !certain.some(({ message: other }) => other.acknowledgedAt < sentAt)
-  return couldBeFirst && !certain.some(({ message: other }) => other.acknowledgedAt < message.sentAt)
+  return (
+    couldBeFirst && !certain.some(({ message: other }) => other.acknowledgedAt < message.sentAt)
+  )
 }

@@ -44,7 +44,10 @@ export class SimulatedPort implements PeerPort {
     this.observer = observer
   }
 
-  static pair(ways: () => Way, observer: PeerObserver): { port1: SimulatedPort; port2: SimulatedPort } {
+  static pair(
+    ways: () => Way,
+    observer: PeerObserver,
+  ): { port1: SimulatedPort; port2: SimulatedPort } {
     const port1 = new SimulatedPort(ways(), observer)
     const port2 = new SimulatedPort(ways(), observer)
     port1.other = port2

@@ -222,7 +222,9 @@ export function eventsAreWhereTheyBelong(
     const owners = model.ownersOf(message, claims)
     if (owners.has(record.key)) continue
     const wanted = [...owners].join(' or ')
-    wrong.push(`${describe(message)} is with ${record.key} at ${positionOf(record)}, belongs to ${wanted}`)
+    wrong.push(
+      `${describe(message)} is with ${record.key} at ${positionOf(record)}, belongs to ${wanted}`,
+    )
   }
   return told('events are where they belong', wrong, (text) => text)
 }
@@ -244,7 +246,9 @@ export function orderPerConnectionAndKey({ view, messages }: Quiet): Broken[] {
       const before = last.get(stream)
       last.set(stream, { message, record })
       if (before === undefined || before.message.number < message.number) continue
-      faults.push(`${describe(message)} at ${positionOf(record)} comes after ${before.message.id} at ${positionOf(before.record)} in ${shopper.key}`)
+      faults.push(
+        `${describe(message)} at ${positionOf(record)} comes after ${before.message.id} at ${positionOf(before.record)} in ${shopper.key}`,
+      )
     }
   }
   return told('order per connection and key', faults, (text) => text)
@@ -256,9 +260,13 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
   const { world, view, nowMs } = quiet
   const recovered = world.disks.map((disk, shard) => {
     if (!quiet.recovers) return new Map<string, string>()
-    const keys = quiet.answers.map(({ key }) => key).filter((key) => view.shoppers.get(key)?.shard === shard)
+    const keys = quiet.answers
+      .map(({ key }) => key)
+      .filter((key) => view.shoppers.get(key)?.shard === shard)
     const options = world.shardOptions(shard)
-    return keys.length === 0 ? new Map<string, string>() : recoverCopy(disk, options, { nowMs, keys })
+    return keys.length === 0
+      ? new Map<string, string>()
+      : recoverCopy(disk, options, { nowMs, keys })
   })
   for (const { key, live, atNow } of quiet.answers) {
     const shopper = view.shoppers.get(key)
@@ -273,7 +281,9 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
     differs('live = fold', quiet.fresh.text(shopper, nowMs), bare)
     differs('live = at now', atNow, bare)
   }
-  return PROMISES.flatMap((promise) => broken.filter((b) => b.promise === promise).slice(0, TOLD_MAX))
+  return PROMISES.flatMap((promise) =>
+    broken.filter((b) => b.promise === promise).slice(0, TOLD_MAX),
+  )
 }
 
 /** A profile names the ids that were joined to it, and none that nobody ever used. */
@@ -283,11 +293,14 @@ export function idsAreJoined({ messages, answers, view }: Quiet): Broken[] {
   const links = new Map(answers.map(({ key, live }) => [key, linksOf(live)]))
   const faults: string[] = []
   for (const message of messages) {
-    if (message.type !== 'identify' || !isAcknowledged(message) || message.refused !== null) continue
+    if (message.type !== 'identify' || !isAcknowledged(message) || message.refused !== null)
+      continue
     const root = `user:${model.rootOf(message.user ?? '')}`
     const known = links.get(root)
     if (known === undefined || known.includes(`anonymous:${message.anonymous}`)) continue
-    faults.push(`${describe(message)} was acknowledged; the links of ${root} are ${known.join(' ')}`)
+    faults.push(
+      `${describe(message)} was acknowledged; the links of ${root} are ${known.join(' ')}`,
+    )
   }
   for (const [key, known] of links) {
     const phantom = known.find((id) => id.startsWith('anonymous:u'))
@@ -298,7 +311,11 @@ export function idsAreJoined({ messages, answers, view }: Quiet): Broken[] {
 
 export function describe(message: Message): string {
   const { id, type, user, anonymous, previous } = message
-  const of = [user && `user ${user}`, anonymous && `device ${anonymous}`, previous && `before ${previous}`]
+  const of = [
+    user && `user ${user}`,
+    anonymous && `device ${anonymous}`,
+    previous && `before ${previous}`,
+  ]
   return `${type} ${id} of ${of.filter(Boolean).join(', ')}`
 }
 

@@ -45,7 +45,11 @@ function whole(name: string, text: string): number {
   return number
 }
 
-function chosen<T extends string>(name: string, list: string | undefined, known: readonly T[]): T[] {
+function chosen<T extends string>(
+  name: string,
+  list: string | undefined,
+  known: readonly T[],
+): T[] {
   const names = list === undefined ? [] : list.split(',')
   return names.map((text) => {
     const found = known.find((one) => one === text)
@@ -83,13 +87,22 @@ async function* each(first: number, last: number, step: number): AsyncGenerator<
 }
 
 /** The same in other processes, as they come. */
-async function* fromJobs(first: number, last: number, jobs: number): AsyncGenerator<SimulationResult> {
+async function* fromJobs(
+  first: number,
+  last: number,
+  jobs: number,
+): AsyncGenerator<SimulationResult> {
   const results: SimulationResult[] = []
   let wake: () => void = () => undefined
   let running = jobs
   const children = Array.from({ length: jobs }, (_, job) => {
     const seedsOf = `${first + job}..${last}`
-    const child = fork(import.meta.filename, [...process.argv.slice(2), '--worker', '--seeds', seedsOf])
+    const child = fork(import.meta.filename, [
+      ...process.argv.slice(2),
+      '--worker',
+      '--seeds',
+      seedsOf,
+    ])
     child.on('message', (result: SimulationResult) => {
       results.push(result)
       wake()
@@ -151,10 +164,15 @@ async function main(): Promise<void> {
   const seconds = (performance.now() - started) / 1000
   say(`\nReached:\n${coverage.report()}`)
   const cpu = process.cpuUsage()
-  const cpuMs = jobs > 1 ? '' : `, ${((cpu.user + cpu.system) / 1000 / done).toFixed(0)} ms of processor a seed`
-  say(`\n${done} seeds of ${choice.operations} operations, ${steps} events in ${seconds.toFixed(1)} s: ${(done / seconds).toFixed(1)} seeds/s${cpuMs}`)
+  const cpuMs =
+    jobs > 1 ? '' : `, ${((cpu.user + cpu.system) / 1000 / done).toFixed(0)} ms of processor a seed`
+  say(
+    `\n${done} seeds of ${choice.operations} operations, ${steps} events in ${seconds.toFixed(1)} s: ${(done / seconds).toFixed(1)} seeds/s${cpuMs}`,
+  )
   for (const [promise, found] of failed) {
-    say(`broken: ${promise}: ${found.length} seeds (${found.slice(0, 8).join(' ')}${found.length > 8 ? ' …' : ''})`)
+    say(
+      `broken: ${promise}: ${found.length} seeds (${found.slice(0, 8).join(' ')}${found.length > 8 ? ' …' : ''})`,
+    )
   }
   const missing = given.without === undefined && done > 99 ? coverage.missing() : []
   for (const name of missing) say(`never reached: ${name}`)

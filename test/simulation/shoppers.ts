@@ -13,7 +13,15 @@ const BATCH_MAX = 5
 const FLOOD_MESSAGES = 40
 const MS_A_DAY = 86_400_000
 
-const SENDS = ['track', 'identify', 'alias', 'alias of a device', 'import', 'late', 'flood'] as const
+const SENDS = [
+  'track',
+  'identify',
+  'alias',
+  'alias of a device',
+  'import',
+  'late',
+  'flood',
+] as const
 type Send = (typeof SENDS)[number]
 
 interface Connection {
@@ -87,7 +95,9 @@ export class Shoppers {
 
   /** Sends again all that is not acknowledged; false when there is none. */
   retryAll(): boolean {
-    const left = this.messages.filter((m) => !isAcknowledged(m) && m.refused === null && m.inFlight === 0)
+    const left = this.messages.filter(
+      (m) => !isAcknowledged(m) && m.refused === null && m.inFlight === 0,
+    )
     for (let i = 0; i < left.length; i += BATCH_MAX) {
       const connection = this.random.pick(this.connections)
       const part = left.slice(i, i + BATCH_MAX)
@@ -157,7 +167,8 @@ export class Shoppers {
       userId: user ?? undefined,
       anonymousId: anonymous ?? undefined,
       previousId: previous ?? undefined,
-      timestamp: fields.timestamp === undefined ? undefined : new Date(fields.timestamp).toISOString(),
+      timestamp:
+        fields.timestamp === undefined ? undefined : new Date(fields.timestamp).toISOString(),
       ...content,
     })
     const message: Message = {
@@ -197,13 +208,21 @@ export class Shoppers {
     }
     if (kind === 'alias of a device') {
       const previousIsDevice = true
-      return this.message({ type: 'alias', user, anonymous: null, previous: device, previousIsDevice, connection })
+      return this.message({
+        type: 'alias',
+        user,
+        anonymous: null,
+        previous: device,
+        previousIsDevice,
+        connection,
+      })
     }
     const byUser = flooded === null ? random.chance(0.4) : flooded.startsWith('user:')
     const id = flooded === null ? (byUser ? user : device) : flooded.slice(flooded.indexOf(':') + 1)
     const who = byUser ? { user: id, anonymous: null } : { user: null, anonymous: id }
     if (kind === 'import') {
-      const timestamp = this.world.now() - MS_A_DAY - random.below(300) * MS_A_DAY - random.below(MS_A_DAY)
+      const timestamp =
+        this.world.now() - MS_A_DAY - random.below(300) * MS_A_DAY - random.below(MS_A_DAY)
       return this.message({ type: 'track', ...who, imported: true, timestamp, connection })
     }
     if (kind === 'late') {
@@ -220,7 +239,8 @@ export class Shoppers {
     const wanted = 1 + this.random.below(BATCH_MAX)
     const recent = this.random.chance(0.6) ? 60 : this.messages.length
     for (let i = 0; i < wanted * 4 && batch.length < wanted; i++) {
-      const message = this.messages[Math.max(0, this.messages.length - 1 - this.random.below(recent))]
+      const message =
+        this.messages[Math.max(0, this.messages.length - 1 - this.random.below(recent))]
       if (message.imported || message.refused !== null || batch.includes(message)) continue
       if (message.sentAt < Number.POSITIVE_INFINITY && may(message)) batch.push(message)
     }

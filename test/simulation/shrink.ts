@@ -8,10 +8,7 @@ const RUNS_MAX = 12
  * The fewest operations, as far as a search by halves finds them, after which a seed breaks one of the
  * promises that it broke; operations before the last are the same.
  */
-export async function shrink(
-  options: SimulationOptions,
-  found: SimulationResult,
-): Promise<number> {
+export async function shrink(options: SimulationOptions, found: SimulationResult): Promise<number> {
   const broken = new Set(found.broken.map(({ promise }) => promise))
   let enough = found.operations
   let few = 0

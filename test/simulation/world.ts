@@ -25,16 +25,27 @@ export interface WorldOptions {
   readonly seed: number
   readonly shardCount: number
   readonly checkpointIntervalMs: number
-  /** Directed scenarios say when what happens; a seed decides otherwise. */
-  readonly delays?: Partial<Delays>
+  /** Directed scenarios decide themselves; what they leave out the seed decides. */
+  readonly chances?: Partial<Chances>
 }
 
-/** How long things take, ms. */
-export interface Delays {
+/** What is left to chance. Times are in ms. */
+export interface Chances {
   readonly commit: () => number
   readonly notify: () => number
+  /** Between the router and a shard. */
   readonly port: () => number
+  /** Between two shards. */
+  readonly peer: () => number
   readonly soon: () => number
+  /** How many of the transactions that wait the next commit takes. */
+  readonly together: (waiting: number) => number
+  /** How many of the transactions that wait a crash leaves durable. */
+  readonly kept: (waiting: number) => number
+  /** Whether what a dying thread posted last arrives for a while. */
+  readonly lastWords: () => boolean
+  /** Whether messages are given to one who polls, before they are delivered. */
+  readonly polls: () => boolean
 }
 
 /** What checks watch for, as it happens. */
@@ -42,7 +53,7 @@ export interface WorldObserver {
   /** A shard posts these; nothing else has happened since. */
   posted(shard: number, messages: readonly FromShard[]): void
   /** The product broke a rule that its environment watches. */
-  broke(rule: string, what: string): void
+  broke(rule: 'starts' | 'buffers', what: string): void
 }
 
 interface Armed {
@@ -77,7 +88,7 @@ export class World {
   private readonly orders: Map<number, number>[]
   private blocksQueued = 0
   private readonly random: Random
-  private readonly delays: Delays
+  private readonly chances: Chances
   private router: Life
   private readonly threads: (SimulatedThread | undefined)[] = []
   private readonly environments = new Map<Life, SimulatedEnvironment>()
@@ -88,7 +99,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.options = options
     this.random = new Random(options.seed * 2 + 1)
-    this.delays = { ...this.seededDelays(), ...options.delays }
+    this.chances = { ...this.seededChances(), ...options.chances }
     this.disks = Array.from({ length: options.shardCount }, () => new SimulatedDisk())
     this.orders = this.disks.map(() => new Map())
     this.joins = new JoinTracker(this.coverage)
@@ -106,7 +117,7 @@ export class World {
       count: this.options.shardCount,
       clock: this.clockOf(router),
       createChannel: () =>
-        SimulatedPort.pair(() => this.way(), {
+        SimulatedPort.pair(() => new Way(this.scheduler, () => this.take('peer')), {
           posted: (from, to, message) => this.joins.posted(from, to, message),
         }),
       spawn: (shard) => this.spawn(shard, router),
@@ -225,11 +236,11 @@ export class World {
       routerLife: router,
       toThread: this.way(),
       toRouter: this.way(),
-      startMs: this.delays.soon(),
-      exitMs: () => this.delays.port(),
+      startMs: this.take('soon'),
+      exitMs: () => this.take('port'),
       ended: (ended) => this.kill(ended.life),
       posted: (from, messages) => this.observer.posted(from, messages),
-      polls: () => this.random.chance(0.5),
+      polls: () => this.chances.polls(),
     })
     this.threads[shard] = thread
     return thread
@@ -250,7 +261,7 @@ export class World {
     return {
       called: () => life.called('store'),
       nextCommit: (waiting) => {
-        const count = this.random.chance(0.5) ? waiting : 1 + this.random.below(waiting)
+        const count = this.chances.together(waiting)
         const fails = this.failNextCommit && this.faults
         if (fails) {
           this.failNextCommit = false
@@ -264,7 +275,7 @@ export class World {
         const alive = (): void => {
           if (life.alive) work()
         }
-        if (what === 'commit') this.scheduler.after(this.delays.commit(), label, alive)
+        if (what === 'commit') this.scheduler.after(this.take('commit'), label, alive)
         else this.notifyWay(life).carry(life, label, alive)
       },
       changedInFlight: (table, key) => {
@@ -281,7 +292,7 @@ export class World {
   private notifyWay(life: Life): Way {
     const known = this.notifies.get(life)
     if (known !== undefined) return known
-    const made = new Way(this.scheduler, () => this.delays.notify())
+    const made = new Way(this.scheduler, () => this.take('notify'))
     this.notifies.set(life, made)
     return made
   }
@@ -290,11 +301,11 @@ export class World {
   private kill(life: Life): void {
     if (!life.alive) return
     life.alive = false
-    const keeps = this.random.chance(0.5)
+    const keeps = this.chances.lastWords()
     life.lostAfterMs = this.scheduler.nowMs + (keeps ? this.random.float() : -1)
     if (!keeps) this.coverage.reach('fault message lost by a crash')
     this.environments.get(life)?.crash((waiting) => {
-      const kept = this.random.below(waiting + 1)
+      const kept = this.chances.kept(waiting)
       if (kept > 0) this.coverage.reach('fault commit kept through a crash')
       if (kept < waiting) this.coverage.reach('fault commit lost by a crash')
       return kept
@@ -321,25 +332,34 @@ export class World {
   }
 
   private clockOf(life: Life): SimulatedClock {
-    return new SimulatedClock(this.scheduler, life, this.baseMs, () => this.delays.soon())
+    return new SimulatedClock(this.scheduler, life, this.baseMs, () => this.take('soon'))
+  }
+
+  /** How long something takes now. */
+  private take(what: 'commit' | 'notify' | 'port' | 'peer' | 'soon'): number {
+    return this.still ? 0 : this.chances[what]()
   }
 
   private way(): Way {
-    return new Way(this.scheduler, () => this.delays.port())
+    return new Way(this.scheduler, () => this.take('port'))
   }
 
-  private seededDelays(): Delays {
+  private seededChances(): Chances {
     const { random } = this
-    const unlessStill = (delay: () => number) => (): number => (this.still ? 0 : delay())
     return {
-      commit: unlessStill(() => {
+      commit: () => {
         if (!this.faults || !random.chance(0.01)) return 0.2 + random.float() * 2
         this.coverage.reach('fault slow commit')
         return 20 + random.float() * 300
-      }),
-      notify: unlessStill(() => random.float() * 0.2),
-      port: unlessStill(() => random.float() * (random.chance(0.05) ? 20 : 0.3)),
-      soon: unlessStill(() => random.float() * 0.1),
+      },
+      notify: () => random.float() * 0.2,
+      port: () => random.float() * (random.chance(0.02) ? 20 : 0.3),
+      peer: () => random.float() * (random.chance(0.05) ? 20 : 0.3),
+      soon: () => random.float() * 0.1,
+      together: (waiting) => (random.chance(0.5) ? waiting : 1 + random.below(waiting)),
+      kept: (waiting) => random.below(waiting + 1),
+      lastWords: () => random.chance(0.5),
+      polls: () => random.chance(0.5),
     }
   }
 }
