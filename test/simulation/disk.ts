@@ -39,7 +39,10 @@ class DurableTable {
   }
 }
 
-/** The disk of one shard: what survives a crash. Values are never changed, only replaced. */
+/**
+ * The disk of one shard: what survives a crash. Values are replaced, never changed: readers get them
+ * without a copy, and whoever wrote into one would be met by its checksum.
+ */
 export class SimulatedDisk {
   readonly tables: Readonly<Record<TableName, DurableTable>> = {
     journal: new DurableTable(),
@@ -225,7 +228,7 @@ export class SimulatedEnvironment implements Environment {
     const table = this.disk.tables[name]
     const get = (key: number): Uint8Array | undefined => {
       this.control.called()
-      return table.values.get(key)?.slice()
+      return table.values.get(key)
     }
     return {
       get,
@@ -249,7 +252,7 @@ export class SimulatedEnvironment implements Environment {
     this.control.called()
     for (const key of keysIn(table, bounds)) {
       const value = table.values.get(key)
-      if (value !== undefined) yield { key, value: value.slice() }
+      if (value !== undefined) yield { key, value }
     }
   }
 

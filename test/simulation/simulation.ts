@@ -40,14 +40,14 @@ const WEIGHTS: Readonly<Record<Operation, number>> = {
   'time travel': 2,
   events: 1,
   checkpoint: 1.5,
-  'thread crash': 1.2,
-  'process crash': 0.7,
+  'thread crash': 0.6,
+  'process crash': 0.35,
   stop: 0.15,
   'clock jump': 0.1,
   'failed commit': 0.1,
 }
 
-const OPERATIONS_A_QUIET = 100
+const OPERATIONS_A_QUIET = 150
 const CALLS_TO_CRASH_MAX = 300
 /** Runs one seed to its end, or to the first quiet point at which a promise is found broken. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
