@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
-import type { Space } from './space.ts'
+import type { Room } from './space.ts'
 
 /** A rejected event with the reason, as it came. */
 export interface DeadLetter {
@@ -37,7 +37,7 @@ export class DeadLetters {
   dropped = 0
   bytes = 0
   private readonly environment: Environment
-  private readonly space: Space
+  private readonly space: Room
   private readonly limits: DeadLetterLimits
   /** Id → bytes. */
   private readonly kept = new Map<number, number>()
@@ -47,7 +47,7 @@ export class DeadLetters {
   private nextId: number
 
   /** Counts what is stored (only a writer needs to), and drops what is over limits now lower. */
-  constructor(environment: Environment, space: Space, limits: DeadLetterLimits) {
+  constructor(environment: Environment, space: Room, limits: DeadLetterLimits) {
     this.environment = environment
     this.space = space
     this.limits = limits

@@ -1,22 +1,56 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
-import type { Database, RootDatabase } from 'lmdb'
 import { LimnError } from '../protocol/errors.ts'
 import { structureFault } from './structure.ts'
 
-export type BinaryDatabase = Database<Uint8Array, number>
+export interface RangeBounds {
+  readonly start?: number
+  /** Exclusive. */
+  readonly end?: number
+  readonly reverse?: boolean
+  readonly limit?: number
+}
 
-/** One shard's LMDB environment and its tables. */
+/**
+ * One table: an ordered map of which committed values are read. A write's promise resolves when it is
+ * synced; a buffer given to one must not be changed until then.
+ */
+export interface Table<Value, Key extends string | number> {
+  get(key: Key): Value | undefined
+  put(key: Key, value: Value): Promise<boolean>
+  /** Durable when it returns. */
+  putSync(key: Key, value: Value): unknown
+  remove(key: Key): Promise<boolean>
+  clearAsync(): Promise<void>
+  /** Of the pages that the table takes, as lmdb-js reports them. */
+  getStats(): object
+}
+
+export interface BinaryTable extends Table<Uint8Array, number> {
+  /** Valid until the next read. */
+  getBinaryFast(key: number): Uint8Array | undefined
+  getRange(bounds?: RangeBounds): Iterable<{ readonly key: number; readonly value: Uint8Array }>
+  getKeys(bounds?: RangeBounds): Iterable<number>
+}
+
+/** One shard's LMDB environment and its tables, or what a simulation has in its place. */
 export interface Environment {
-  readonly root: RootDatabase<Uint8Array, string>
-  readonly journal: BinaryDatabase
+  readonly root: {
+    /** The writes that are made within `action`, in one transaction; resolves when it is synced. */
+    batch(action: () => void): Promise<boolean>
+    /** Resolves when all that was written so far is synced. */
+    readonly flushed: Promise<unknown>
+    close(): Promise<void>
+    getStats(): object
+  }
+  readonly journal: BinaryTable
   /** First sequence of a block → wall clock, then the block's message hashes. */
-  readonly dedupe: BinaryDatabase
-  readonly pages: BinaryDatabase
-  readonly dictionary: BinaryDatabase
-  readonly deadLetters: BinaryDatabase
-  readonly meta: Database<string, string>
+  readonly dedupe: BinaryTable
+  readonly pages: BinaryTable
+  readonly dictionary: BinaryTable
+  readonly deadLetters: BinaryTable
+  readonly meta: Table<string, string>
 }
 
 export interface EnvironmentOptions {
@@ -53,7 +87,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Envi
       noMemInit: true,
       readOnly: options.readOnly,
     })
-    const table = (name: string): BinaryDatabase =>
+    const table = (name: string): BinaryTable =>
       root.openDB<Uint8Array, number>({ name, encoding: 'binary' })
     return {
       root,

@@ -10,6 +10,7 @@ import type { DeadLetter } from './dead-letters.ts'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
 import { Space } from './space.ts'
+import type { Room } from './space.ts'
 import { writeFailure } from './write-failure.ts'
 
 export const STORAGE_FORMAT = 1
@@ -64,9 +65,9 @@ export class ShardStore {
   private readonly environment: Environment
   private readonly checkpoint: Checkpoint
   private readonly deadLetters: DeadLetters
-  private readonly space: Space
+  private readonly space: Room
   private readonly shard: number
-  private readonly place: { readonly shard: number; readonly path: string }
+  private readonly place: { readonly shard: number; readonly room: Room }
   private readonly pending: Block[] = []
   private queue: QueuedBlock[] = []
   private writing = false
@@ -76,11 +77,11 @@ export class ShardStore {
   private readonly buffers = new BufferPool()
   private readonly cursor = new RecordCursor()
 
-  private constructor(environment: Environment, space: Space, options: ShardStoreOptions) {
+  private constructor(environment: Environment, space: Room, options: ShardStoreOptions) {
     this.environment = environment
     this.space = space
     this.shard = options.shard
-    this.place = { shard: options.shard, path: space.path }
+    this.place = { shard: options.shard, room: space }
     this.checkpoint = new Checkpoint(environment, options.shard)
     this.deadLetters = new DeadLetters(environment, space, {
       max: options.deadLettersMax,
@@ -98,6 +99,12 @@ export class ShardStore {
     const bytesMax = mapSizeMaxBytes ?? Infinity
     const space = new Space(environment, { path, shard, bytesMax, readOnly })
     return new ShardStore(environment, space, options)
+  }
+
+  /** A store over an environment that is open already, such as a simulated one. */
+  static over(environment: Environment, room: Room, options: ShardStoreOptions): ShardStore {
+    checkMeta(environment, room.path, options)
+    return new ShardStore(environment, room, options)
   }
 
   /**

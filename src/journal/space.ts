@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { statSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { LimnError } from '../protocol/errors.ts'
 import type { Environment } from './environment.ts'
@@ -16,6 +16,17 @@ export interface SpaceOptions {
   readonly readOnly: boolean
 }
 
+/** Room for what a shard writes. */
+export interface Room {
+  readonly path: string
+  readonly readOnly: boolean
+  readonly fileBytes: number
+  /** Of the disk that the data file lies on. */
+  readonly diskFreeBytes: number
+  claim(dataBytes: number, besideBytes?: number): number
+  release(claimed: number): void
+}
+
 /**
  * Keeps a shard's data file within `bytesMax`. The map size given to LMDB is no bound: lmdb-js maps
  * anew, twice as large, when a transaction needs a page behind the end of the map, and so never
@@ -23,7 +34,7 @@ export interface SpaceOptions {
  * has resolved. Invariant: the file is no larger than `ceiling`, which claims raise; only when it
  * would pass the bound is the file looked at, and after that the pages in it that are free.
  */
-export class Space {
+export class Space implements Room {
   readonly path: string
   readonly readOnly: boolean
   private readonly environment: Environment
@@ -44,6 +55,11 @@ export class Space {
 
   get fileBytes(): number {
     return statSync(this.file, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  get diskFreeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.path)
+    return bavail * bsize
   }
 
   /**

@@ -1,6 +1,6 @@
-import { statfsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LimnError } from '../protocol/errors.ts'
+import type { Room } from './space.ts'
 
 const CAUSE_WAIT_MS_MAX = 100
 /** With less left than this a write that failed did so for want of room. */
@@ -11,19 +11,18 @@ const FREE_BYTES_MIN = 4 * 1_048_576
  * as such: LMDB reports the write that was cut short as an I/O error.
  */
 export async function writeFailure(
-  at: { readonly shard: number; readonly path: string },
+  at: { readonly shard: number; readonly room: Room },
   what: string,
   error: unknown,
 ): Promise<LimnError> {
   const cause = await causeOf(error)
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `shard ${at.shard} cannot write its ${what}: ${reason}${roomNote(at.path)}`
+  const message = `shard ${at.shard} cannot write its ${what}: ${reason}${roomNote(at.room)}`
   return new LimnError('ERR_STORAGE_WRITE', message, { cause })
 }
 
-function roomNote(path: string): string {
-  const { bavail, bsize } = statfsSync(path)
-  if (bavail * bsize >= FREE_BYTES_MIN) return ''
+function roomNote({ path, diskFreeBytes }: Room): string {
+  if (diskFreeBytes >= FREE_BYTES_MIN) return ''
   return `; the disk of ${path} is full: make room and start again, everything that was acknowledged is there`
 }
 

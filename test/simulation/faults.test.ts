@@ -1,0 +1,133 @@
+/**
+ * Faults that were found in the product, each as the shortest story that shows it. One that is not
+ * mended yet is an expected failure.
+ */
+import { expect, test } from 'vitest'
+import { Scenario } from './scenario.ts'
+
+test('an acknowledged event, a login and a process crash break nothing', async () => {
+  const scenario = await Scenario.start()
+  const [device, user] = [scenario.device(0), scenario.user(1)]
+  await scenario.send(scenario.track(device))
+  await scenario.send(scenario.identify(device, user))
+  await scenario.crash()
+  await scenario.send(scenario.track(device))
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a join is not confirmed before its records are journalled where they end', async () => {
+  const scenario = await Scenario.start()
+  const [device, user, renamed] = [scenario.device(0), scenario.user(0), scenario.user(1)]
+  await scenario.send(scenario.track(device), scenario.track(device), scenario.track(user))
+  await scenario.send(scenario.alias(user, renamed))
+  scenario.post([scenario.identify(device, user)])
+  // The user's profile is on another shard by now, and that one has nothing yet.
+  await scenario.untilDurable('forwards', device)
+  await scenario.crash()
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a join that begins while a checkpoint runs survives a crash', async () => {
+  const scenario = await Scenario.start()
+  const [device, user] = [scenario.device(0), scenario.user(1)]
+  await scenario.send(scenario.track(device), scenario.track(device))
+  scenario.chances.peer = () => 1_000
+  let checkpoints = 0
+  const { client } = scenario.world
+  client?.checkpoint().then(
+    () => checkpoints++,
+    () => undefined,
+  )
+  await scenario.world.scheduler.sleep(0.5)
+  scenario.post([scenario.identify(device, user)])
+  await scenario.until(() => checkpoints > 0)
+  await scenario.crash()
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a join within one shard that a crash cuts in two is finished after it', async () => {
+  const scenario = await Scenario.start()
+  const [device, user] = [scenario.device(0), scenario.user(0)]
+  await scenario.send(scenario.track(device), scenario.track(user))
+  scenario.post([scenario.identify(device, user)])
+  await scenario.untilDurable('imports', user)
+  await scenario.crash()
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('opposite aliases at once come to an end', async () => {
+  const scenario = await Scenario.start()
+  const [one, other] = [scenario.user(0), scenario.user(1)]
+  await scenario.send(scenario.track(one), scenario.track(other))
+  scenario.post([scenario.alias(one, other)], 0)
+  scenario.post([scenario.alias(other, one)], 1)
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('an event of a device that is sent again after its login counts once', async () => {
+  const scenario = await Scenario.start()
+  const [device, user] = [scenario.device(0), scenario.user(1)]
+  const event = scenario.track(device)
+  await scenario.send(event)
+  await scenario.send(scenario.identify(device, user))
+  await scenario.send(event)
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a login that is sent again later does not bring the device back', async () => {
+  const scenario = await Scenario.start()
+  const [device, first, second] = [scenario.device(0), scenario.user(1), scenario.user(1)]
+  const login = scenario.identify(device, first)
+  await scenario.send(scenario.track(device))
+  await scenario.send(login)
+  await scenario.send(scenario.identify(device, second))
+  await scenario.send(login)
+  await scenario.send(scenario.track(device))
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('the ids of a user who is renamed go along through a crash', async () => {
+  const scenario = await Scenario.start()
+  const [device, user, renamed] = [scenario.device(0), scenario.user(0), scenario.user(1)]
+  await scenario.send(scenario.track(device))
+  await scenario.send(scenario.identify(device, user))
+  scenario.chances.peer = () => 1_000
+  scenario.post([scenario.alias(user, renamed)])
+  await scenario.untilDurable('forwards', user)
+  scenario.chances.peer = () => 0.1
+  await scenario.crash()
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a rename of users makes no device', async () => {
+  const scenario = await Scenario.start()
+  const [user, renamed] = [scenario.user(0), scenario.user(1)]
+  await scenario.send(scenario.track(user))
+  await scenario.send(scenario.alias(user, renamed))
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('no answer leaves over a commit that failed', async () => {
+  const scenario = await Scenario.start()
+  const { world } = scenario
+  const [one, other] = [scenario.user(0), scenario.user(0)]
+  scenario.chances.commit = () => 10
+  scenario.post([scenario.track(one)])
+  await world.scheduler.sleep(5)
+  scenario.post([scenario.track(other)])
+  await world.scheduler.sleep(2)
+  world.faults = true
+  world.failNextCommit = true
+  scenario.chances.commit = () => 0
+  await scenario.until(() => !world.failNextCommit)
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a profile into which last year is imported is the same live and by time travel', async () => {
+  const scenario = await Scenario.start()
+  const user = scenario.user(0)
+  await scenario.send(scenario.track(user))
+  const timestamp = scenario.world.now() - 300 * 86_400_000
+  await scenario.send(scenario.track(user, { imported: true, timestamp }))
+  expect(await scenario.broken()).toEqual([])
+})

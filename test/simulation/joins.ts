@@ -1,0 +1,128 @@
+import { RECORD_KIND } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
+import type { ImportNote } from '../../src/event/record.ts'
+import type { PeerMessage } from '../../src/protocol/shard-messages.ts'
+import { JOIN_STATES, joinCoverage } from './coverage.ts'
+import type { Coverage, CrashKind, JoinState } from './coverage.ts'
+import { positionOf, viewBlockRecords } from './journal-view.ts'
+
+interface TrackedJoin {
+  readonly position: string
+  readonly source: string
+  readonly sourceShard: number
+  readonly sequence: number
+  targetShard: number
+  state: JoinState
+}
+
+/**
+ * Follows each join that moves records from state to state, by what goes to the disks and over the
+ * ports, and counts in which states crashes met it.
+ */
+export class JoinTracker {
+  private readonly coverage: Coverage
+  private readonly joins = new Map<string, TrackedJoin>()
+  /** `from>to id` of an import message → position of its forward. */
+  private readonly sent = new Map<string, string>()
+
+  constructor(coverage: Coverage) {
+    this.coverage = coverage
+  }
+
+  /** Joins that are not confirmed. */
+  get pending(): number {
+    return this.joins.size
+  }
+
+  /** Whether a join of this id (`user:…`, `anonymous:…`) is under way. */
+  isJoining(key: string): boolean {
+    for (const join of this.joins.values()) if (join.source === key) return true
+    return false
+  }
+
+  queued(shard: number, block: Uint8Array): void {
+    for (const record of viewBlockRecords(shard, block, 0)) {
+      if (record.kind === RECORD_KIND.forward && record.moves > 0) {
+        this.begin(shard, record.sequence, record.key)
+      } else if (record.kind === RECORD_KIND.import) {
+        this.advance(record.source, 'journalled by the target, not answered', shard)
+      } else if (record.kind === RECORD_KIND.forwardConfirmed) this.confirm(record.key)
+    }
+  }
+
+  durable(shard: number, block: Uint8Array): void {
+    for (const record of viewBlockRecords(shard, block, 0)) {
+      if (record.kind === RECORD_KIND.forward) {
+        this.advance(positionOf(record), 'forward durable, not sent', -1)
+      }
+    }
+  }
+
+  posted(from: number, to: number, message: PeerMessage): void {
+    if (message.type === 'import') {
+      const note = new RecordCursor().over(message.note).at(0).message
+      const { source } = JSON.parse(note) as ImportNote
+      this.sent.set(`${from}>${to} ${message.id}`, source)
+      this.advance(source, 'sent, not journalled by the target', to)
+    } else if (message.type === 'applied') {
+      const source = this.sent.get(`${to}>${from} ${message.id}`)
+      if (source !== undefined) this.advance(source, 'answered, not confirmed', from)
+    }
+  }
+
+  /** Shards die; null: the process with all of them. */
+  crashed(shard: number | null): void {
+    const kind: CrashKind = shard === null ? 'process crash' : 'thread crash'
+    for (const join of this.joins.values()) {
+      const meets = shard === null || shard === join.sourceShard || shard === join.targetShard
+      if (meets) this.coverage.reach(joinCoverage(join.state, kind))
+    }
+  }
+
+  /** After a restart: which forwards are on the disk decides which joins there are. */
+  forgetLost(shard: number, nextSequence: number): void {
+    for (const join of this.joins.values()) {
+      if (join.sourceShard === shard && join.sequence >= nextSequence)
+        this.joins.delete(join.position)
+    }
+  }
+
+  private begin(shard: number, sequence: number, source: string): void {
+    const position = `${shard}:${sequence}`
+    const state = JOIN_STATES[0]
+    this.joins.set(position, {
+      position,
+      source,
+      sourceShard: shard,
+      sequence,
+      targetShard: -1,
+      state,
+    })
+    this.coverage.reach(joinCoverage(state, 'no crash'))
+  }
+
+  private advance(position: string, state: JoinState, targetShard: number): void {
+    const join = this.joins.get(position)
+    if (join === undefined) return
+    if (targetShard >= 0) join.targetShard = targetShard
+    if (JOIN_STATES.indexOf(state) <= JOIN_STATES.indexOf(join.state)) return
+    join.state = state
+    this.coverage.reach(joinCoverage(state, 'no crash'))
+  }
+
+  /** The confirmation is journalled; the join is watched until it has been so for a while. */
+  private confirm(source: string): void {
+    for (const join of this.joins.values()) {
+      if (join.source !== source) continue
+      if (join.state === 'confirmed') this.joins.delete(join.position)
+      else this.advance(join.position, 'confirmed', -1)
+    }
+  }
+
+  /** At a quiet point nothing is under way any more. */
+  settle(): void {
+    for (const join of this.joins.values()) {
+      if (join.state === 'confirmed') this.joins.delete(join.position)
+    }
+  }
+}

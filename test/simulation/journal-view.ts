@@ -1,0 +1,142 @@
+import { KEY_KIND, MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND } from '../../src/event/record.ts'
+import type { ImportNote, MessageType } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { decodeBlock } from '../../src/journal/block.ts'
+import type { SimulatedDisk } from './disk.ts'
+
+/** A record as the simulation's checks read it from a disk. This file alone knows the journal's form. */
+export interface ViewedRecord {
+  readonly shard: number
+  readonly sequence: number
+  readonly kind: number
+  /** `user:…` or `anonymous:…` */
+  readonly key: string
+  readonly type: MessageType
+  readonly messageId: string
+  readonly arrival: number
+  /** Moved here by a join. */
+  readonly imported: boolean
+  /** Arrival time was taken from the event time. */
+  readonly historical: boolean
+  /** Of a forward: where to; of an import: where from. */
+  readonly name: string
+  /** Of a forward: how many records it moves; of other records 0. */
+  readonly moves: number
+  /** Of an import: the position of its forward. */
+  readonly source: string
+  readonly bytes: Uint8Array
+  /** Order in which the blocks of all shards were handed to their disks, then order in the block. */
+  readonly order: number
+}
+
+export function positionOf({ shard, sequence }: ViewedRecord): string {
+  return `${shard}:${sequence}`
+}
+
+/** The records of one block; `order` is the first one's. */
+export function viewBlockRecords(shard: number, value: Uint8Array, order: number): ViewedRecord[] {
+  const block = decodeBlock(value, `shard ${shard}`)
+  const cursor = new RecordCursor().over(block.bytes)
+  return Array.from(block.offsets, (offset, i) => {
+    cursor.at(offset)
+    const { kind, keyKind, key, arrivalTime, flags } = cursor
+    const event = kind === RECORD_KIND.event
+    return {
+      shard,
+      sequence: block.firstSequence + i,
+      kind,
+      key: `${keyKind === KEY_KIND.user ? 'user' : 'anonymous'}:${key}`,
+      type: MESSAGE_TYPES[cursor.type],
+      messageId: event ? cursor.messageId : '',
+      arrival: arrivalTime,
+      imported: (flags & RECORD_FLAG.imported) !== 0,
+      historical: (flags & RECORD_FLAG.historical) !== 0,
+      name: event ? '' : cursor.name,
+      moves: kind === RECORD_KIND.forward ? movesOf(cursor.message) : 0,
+      source: kind === RECORD_KIND.import ? (JSON.parse(cursor.message) as ImportNote).source : '',
+      bytes: block.bytes.slice(offset, offset + cursor.byteLength),
+      order: order + i / 65_536,
+    }
+  })
+}
+
+function movesOf(message: string): number {
+  return message === '' ? 0 : (JSON.parse(message) as { moved: number }).moved
+}
+
+/** What became of one key, read from the journals alone. */
+export interface ViewedShopper {
+  readonly key: string
+  readonly shard: number
+  /** Events and timers since the key was last forwarded. */
+  records: ViewedRecord[]
+  forwardedTo: string | null
+}
+
+/**
+ * The journals of all shards as they lie on their disks. Reads what is new at each {@link refresh}; what
+ * was durable once stays.
+ */
+export class JournalView {
+  readonly forwards: ViewedRecord[] = []
+  readonly imports: ViewedRecord[] = []
+  readonly confirmations: ViewedRecord[] = []
+  readonly shoppers = new Map<string, ViewedShopper>()
+  private readonly disks: readonly SimulatedDisk[]
+  private readonly readUntil: number[]
+  private readonly orderOf: (shard: number, firstSequence: number) => number
+
+  constructor(
+    disks: readonly SimulatedDisk[],
+    orderOf: (shard: number, firstSequence: number) => number,
+  ) {
+    this.disks = disks
+    this.readUntil = disks.map(() => -1)
+    this.orderOf = orderOf
+  }
+
+  refresh(): void {
+    this.disks.forEach((disk, shard) => {
+      const { keys, values } = disk.tables.journal
+      for (let i = keys.length - 1; i >= 0 && keys[i] > this.readUntil[shard]; i--) {
+        if (i > 0 && keys[i - 1] > this.readUntil[shard]) continue
+        for (const key of keys.slice(i)) this.readBlock(shard, key, values.get(key))
+        this.readUntil[shard] = keys[keys.length - 1]
+        break
+      }
+    })
+  }
+
+  private readBlock(shard: number, key: number, value: Uint8Array | undefined): void {
+    if (value === undefined) return
+    for (const record of viewBlockRecords(shard, value, this.orderOf(shard, key))) this.take(record)
+  }
+
+  private take(record: ViewedRecord): void {
+    const shopper = this.shopper(record)
+    switch (record.kind) {
+      case RECORD_KIND.event:
+      case RECORD_KIND.timer:
+        shopper.records.push(record)
+        break
+      case RECORD_KIND.forward:
+        shopper.forwardedTo = record.name
+        shopper.records = []
+        this.forwards.push(record)
+        break
+      case RECORD_KIND.import:
+        this.imports.push(record)
+        break
+      case RECORD_KIND.forwardConfirmed:
+        this.confirmations.push(record)
+    }
+  }
+
+  private shopper({ key, shard }: ViewedRecord): ViewedShopper {
+    const known = this.shoppers.get(key)
+    if (known !== undefined) return known
+    const made: ViewedShopper = { key, shard, records: [], forwardedTo: null }
+    this.shoppers.set(key, made)
+    return made
+  }
+}
