@@ -37,10 +37,12 @@ export type Refolding = 'here' | 'later'
 export class Replayer {
   /** Rows that were marked since the set was last emptied. */
   readonly marked = new Set<number>()
+  /** Rows of which the journal says already that they were folded again with all they have. */
+  readonly journalled = new Set<number>()
+  refolding: Refolding
   private readonly profiles: ProfileStore
   private readonly fold: Fold
   private readonly history: HistoryReader
-  private readonly refolding: Refolding
 
   constructor(
     { profiles, fold }: { profiles: ProfileStore; fold: Fold },
@@ -75,6 +77,7 @@ export class Replayer {
   refolded(row: number): void {
     this.profiles.noteFolded(row)
     this.marked.delete(row)
+    this.journalled.delete(row)
   }
 
   private applyFolded(row: number, cursor: RecordCursor, sequence: number): void {
@@ -103,7 +106,9 @@ export class Replayer {
   }
 
   private applyRefold(row: number): void {
-    if (this.refolding === 'later' || !this.profiles.isMarked(row, ROW_MARK.refold)) return
+    if (!this.profiles.isMarked(row, ROW_MARK.refold)) return
+    this.journalled.add(row)
+    if (this.refolding === 'later') return
     foldAgain({ profiles: this.profiles, fold: this.fold, row }, this.history)
     this.refolded(row)
   }
@@ -127,6 +132,7 @@ export class Replayer {
   private mark(row: number): void {
     this.profiles.setMark(row, ROW_MARK.refold, true)
     this.marked.add(row)
+    this.journalled.delete(row)
   }
 }
 

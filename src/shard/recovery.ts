@@ -51,7 +51,10 @@ export function recover(
     onProgress(`checkpoint at ${meta.position}: ${profiles.size} profiles`)
   }
   tellBeginning(store, from, onProgress)
+  // Where older records were dropped, a profile cannot be folded anew from what is left at the end.
+  replayer.refolding = store.firstSequence > 0 ? 'here' : 'later'
   const replayedRecords = replayTail(parts, from, onProgress)
+  replayer.refolding = 'later'
   const dedupeIds = restoreDedupe(parts)
   const checkpointSkipped = meta !== null && !usable ? 'the profile definition has changed' : ''
   const seconds = (parts.clock.monotonic() - started) / 1000

@@ -151,7 +151,7 @@ export class Refolder {
 
   private journalled(row: number): void {
     const { profiles, replayer, turn } = this.parts
-    turn.appendOwn(RECORD_KIND.refold, profiles.keyOf(row))
+    if (!replayer.journalled.has(row)) turn.appendOwn(RECORD_KIND.refold, profiles.keyOf(row))
     replayer.refolded(row)
     this.refolded++
   }

@@ -1,6 +1,4 @@
 import { RECORD_KIND } from '../../src/event/record.ts'
-import { RecordCursor } from '../../src/event/record-cursor.ts'
-import type { ImportNote } from '../../src/event/record.ts'
 import type { PeerMessage } from '../../src/protocol/shard-messages.ts'
 import { JOIN_STATES, joinCoverage } from './coverage.ts'
 import type { Coverage, CrashKind, JoinState } from './coverage.ts'
@@ -42,11 +40,16 @@ export class JoinTracker {
 
   queued(shard: number, block: Uint8Array): void {
     for (const record of viewBlockRecords(shard, block, 0)) {
-      if (record.kind === RECORD_KIND.forward && record.moves > 0) {
+      if (record.kind === RECORD_KIND.forward && record.moves) {
+        if (record.source !== '') {
+          this.advance(record.source, 'journalled by the target, not answered', shard)
+        }
         this.begin(shard, record.sequence, record.key)
       } else if (record.kind === RECORD_KIND.import) {
         this.advance(record.source, 'journalled by the target, not answered', shard)
-      } else if (record.kind === RECORD_KIND.forwardConfirmed) this.confirm(record.key)
+      } else if (record.kind === RECORD_KIND.forwardConfirmed) {
+        this.confirm(`${shard}:${record.of}`)
+      }
     }
   }
 
@@ -59,11 +62,9 @@ export class JoinTracker {
   }
 
   posted(from: number, to: number, message: PeerMessage): void {
-    if (message.type === 'import') {
-      const note = new RecordCursor().over(message.note).at(0).message
-      const { source } = JSON.parse(note) as ImportNote
-      this.sent.set(`${from}>${to} ${message.id}`, source)
-      this.advance(source, 'sent, not journalled by the target', to)
+    if (message.type === 'import' || message.type === 'rename') {
+      this.sent.set(`${from}>${to} ${message.id}`, message.position)
+      this.advance(message.position, 'sent, not journalled by the target', to)
     } else if (message.type === 'applied') {
       const source = this.sent.get(`${to}>${from} ${message.id}`)
       if (source !== undefined) this.advance(source, 'answered, not confirmed', from)
@@ -111,12 +112,8 @@ export class JoinTracker {
   }
 
   /** The confirmation is journalled; the join is watched until it has been so for a while. */
-  private confirm(source: string): void {
-    for (const join of this.joins.values()) {
-      if (join.source !== source) continue
-      if (join.state === 'confirmed') this.joins.delete(join.position)
-      else this.advance(join.position, 'confirmed', -1)
-    }
+  private confirm(position: string): void {
+    this.advance(position, 'confirmed', -1)
   }
 
   /** At a quiet point nothing is under way any more. */

@@ -1,6 +1,7 @@
 import { KEY_KIND, MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND } from '../../src/event/record.ts'
-import type { ImportNote, MessageType } from '../../src/event/record.ts'
+import type { MessageType } from '../../src/event/record.ts'
 import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { readConfirmed, readForward, readImport } from '../../src/identity/notes.ts'
 import { decodeBlock } from '../../src/journal/block.ts'
 import type { SimulatedDisk } from './disk.ts'
 
@@ -9,7 +10,7 @@ export interface ViewedRecord {
   readonly shard: number
   readonly sequence: number
   readonly kind: number
-  /** `user:…` or `anonymous:…` */
+  /** `user:…` or `anonymous:…`; `rename:…` of a user's place in the forest of renames */
   readonly key: string
   readonly type: MessageType
   readonly messageId: string
@@ -20,10 +21,14 @@ export interface ViewedRecord {
   readonly historical: boolean
   /** Of a forward: where to; of an import: where from. */
   readonly name: string
-  /** Of a forward: how many records it moves; of other records 0. */
-  readonly moves: number
-  /** Of an import: the position of its forward. */
+  /** Of a forward: whether a command to its target follows. */
+  readonly moves: boolean
+  /** Of an import: the position of its command. Of a forward: of the rename that it carries out. */
   readonly source: string
+  /** Of an import: the last of its command. */
+  readonly last: boolean
+  /** Of a confirmation: the sequence of what is confirmed. */
+  readonly of: number
   readonly bytes: Uint8Array
   /** Order in which the blocks of all shards were handed to their disks, then order in the block. */
   readonly order: number
@@ -45,23 +50,38 @@ export function viewBlockRecords(shard: number, value: Uint8Array, order: number
       shard,
       sequence: block.firstSequence + i,
       kind,
-      key: `${keyKind === KEY_KIND.user ? 'user' : 'anonymous'}:${key}`,
+      key: `${KIND_NAMES[keyKind]}:${key}`,
       type: MESSAGE_TYPES[cursor.type],
       messageId: event ? cursor.messageId : '',
       arrival: arrivalTime,
       imported: (flags & RECORD_FLAG.imported) !== 0,
       historical: (flags & RECORD_FLAG.historical) !== 0,
       name: event ? '' : cursor.name,
-      moves: kind === RECORD_KIND.forward ? movesOf(cursor.message) : 0,
-      source: kind === RECORD_KIND.import ? (JSON.parse(cursor.message) as ImportNote).source : '',
+      ...noteOf(cursor),
       bytes: block.bytes.slice(offset, offset + cursor.byteLength),
       order: order + i / 65_536,
     }
   })
 }
 
-function movesOf(message: string): number {
-  return message === '' ? 0 : (JSON.parse(message) as { moved: number }).moved
+const KIND_NAMES = {
+  [KEY_KIND.user]: 'user',
+  [KEY_KIND.anonymous]: 'anonymous',
+  [KEY_KIND.rename]: 'rename',
+} as const
+
+function noteOf(cursor: RecordCursor): Pick<ViewedRecord, 'moves' | 'source' | 'last' | 'of'> {
+  const none = { moves: false, source: '', last: false, of: -1 }
+  if (cursor.kind === RECORD_KIND.forward) {
+    const { moves, cause } = readForward(cursor.message)
+    return { ...none, moves, source: cause }
+  }
+  if (cursor.kind === RECORD_KIND.import) {
+    const { source, last } = readImport(cursor.message)
+    return { ...none, source, last }
+  }
+  if (cursor.kind !== RECORD_KIND.forwardConfirmed) return none
+  return { ...none, of: readConfirmed(cursor.message).of ?? -1 }
 }
 
 /** What became of one key, read from the journals alone. */

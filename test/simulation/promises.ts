@@ -124,23 +124,27 @@ export class AcknowledgedIsDurable {
 /** A join moves its records once, whatever crashes between forward and import. */
 export function eachForwardHasOneImport(view: JournalView): Broken[] {
   const imports = new Map<string, number>()
-  for (const { source } of view.imports) imports.set(source, (imports.get(source) ?? 0) + 1)
+  for (const { source, last } of view.imports) {
+    if (last) imports.set(source, (imports.get(source) ?? 0) + 1)
+  }
+  // A rename is carried out by a forward of the user's own.
+  for (const { source } of view.forwards) {
+    if (source !== '') imports.set(source, (imports.get(source) ?? 0) + 1)
+  }
   const wrong = view.forwards.filter((forward) => {
-    return forward.moves > 0 && imports.get(positionOf(forward)) !== 1
+    return forward.moves && imports.get(positionOf(forward)) !== 1
   })
   return told('each forward has one import', wrong, (forward) => {
     const times = imports.get(positionOf(forward)) ?? 0
-    return `${forward.key} was forwarded to ${forward.name} at ${positionOf(forward)} with ${forward.moves} records, and imported ${times} times`
+    return `${forward.key} was forwarded to ${forward.name} at ${positionOf(forward)} and imported ${times} times`
   })
 }
 
 /** No join stays pending for ever. */
 export function joinsEnd(view: JournalView): Broken[] {
-  const confirmed = new Map<string, ViewedRecord>()
-  for (const record of view.confirmations) confirmed.set(record.key, record)
+  const confirmed = new Set(view.confirmations.map(({ shard, of }) => `${shard}:${of}`))
   const open = view.forwards.filter((forward) => {
-    const last = confirmed.get(forward.key)
-    return forward.moves > 0 && (last === undefined || last.sequence < forward.sequence)
+    return forward.moves && !confirmed.has(positionOf(forward))
   })
   return told('joins end', open, (forward) => {
     return `the forward of ${forward.key} at ${positionOf(forward)} was never confirmed`
@@ -150,12 +154,12 @@ export function joinsEnd(view: JournalView): Broken[] {
 /** Renames of users are decided one after another: none closes a circle, none is invented. */
 export function renamesAreLegal(view: JournalView, model: IdentityModel): Broken[] {
   const renames = view.forwards
-    .filter(({ key, name }) => key.startsWith('user:') && name.startsWith('user:'))
+    .filter(({ key }) => key.startsWith('rename:'))
     .sort((a, b) => a.order - b.order)
   const faults: string[] = []
   for (const record of renames) {
     const fault = model.decide({
-      from: record.key.slice(5),
+      from: record.key.slice('rename:'.length),
       to: record.name.slice(5),
       position: positionOf(record),
     })
