@@ -39,7 +39,7 @@ export function* collectOwn(
   for (const record of ownRecords(history.walk(from), end)) {
     const { arrivalTime } = cursor.over(record.bytes).at(0)
     oldest = arrivalTime
-    if (arrivalTime <= untilMs) order.push(record.sequence, arrivalTime)
+    if (Math.floor(arrivalTime) <= untilMs) order.push(record.sequence, arrivalTime)
     yield
   }
   return { order, from, oldest, whole: end.whole }

@@ -45,9 +45,25 @@ export interface QueryParts {
   readonly lastSequence: () => number
 }
 
+/** Profiles that one scratch store is used for. */
+const SCRATCH_ROWS_MAX = 1_000
+
+/** Where a profile of the past is folded. To make one costs as much as some hundred records. */
+class Scratch {
+  readonly profiles: ProfileStore
+  readonly fold: Fold
+
+  constructor(compiled: CompiledDefinition) {
+    this.profiles = new ProfileStore(compiled)
+    this.fold = new Fold(compiled, this.profiles)
+  }
+}
+
 /** Answers look-ups from the profiles of one shard. Reads never change a profile. */
 export class Queries {
   private readonly parts: QueryParts
+  /** Not in use. */
+  private readonly scratches: Scratch[] = []
 
   constructor(parts: QueryParts) {
     this.parts = parts
@@ -91,12 +107,16 @@ export class Queries {
     const position = this.position(row)
     const { kind, key } = profiles.keyOf(row)
     const { order, whole, oldest } = yield* collectOwn(history, profiles.lastSequence(row), at)
-    const then = new ProfileStore(compiled)
-    const fold = new Fold(compiled, then)
-    const folded = yield* foldCollected(history, order, { fold, row: then.ensureKey(kind, key) })
-    fold.advance(0, at)
+    const scratch = this.scratches.pop() ?? new Scratch(compiled)
+    const { profiles: then, fold } = scratch
+    const past = then.ensureKey(kind, key)
+    then.reset(past)
+    const folded = yield* foldCollected(history, order, { fold, row: past })
+    fold.advance(past, at)
+    fold.effects.clear()
+    const body = profileText(then, past, at, position, query.scope)
+    if (then.size < SCRATCH_ROWS_MAX) this.scratches.push(scratch)
     if (folded === 0) return whole ? notFound(query.id) : dropped()
-    const body = profileText(then, 0, at, position, query.scope)
     return { status: 200, body: whole ? body : withHistoryFrom(body, oldest) }
   }
 

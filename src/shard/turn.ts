@@ -218,6 +218,10 @@ export class Turn {
       const reason = `the profile is forwarded more than ${FORWARD_HOPS_MAX} times`
       return batch.reject(record, 'ERR_IDENTITY_FORWARDS', reason)
     }
+    const historical = (cursor.flags & RECORD_FLAG.historical) !== 0
+    // It comes after all that was here, which may still be on its way there.
+    const after = profiles.arrival(row) + ARRIVAL_STEP_MS
+    if (!historical && cursor.arrivalTime < after) cursor.setArrival(after)
     const bytes = rekeyed(cursor, forward)
     const since = clock.now() - dedupeMs
     const ask = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
@@ -375,6 +379,9 @@ export class Turn {
     return this.parts.profiles.isMarked(row, ROW_MARK.refold)
   }
 }
+
+/** Between records of one instant whose order matters; instants are whole milliseconds otherwise. */
+const ARRIVAL_STEP_MS = 1 / 1024
 
 /** Shards asked about one record at most: those a device's former users are at, with their renames. */
 const ASK_HOPS_MAX = 8 * FORWARD_HOPS_MAX
