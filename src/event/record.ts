@@ -70,11 +70,11 @@ export const RECORD_FLAG = {
   bot: 1,
   /** Arrival time was taken from the event time (history import). */
   historical: 2,
-  /** Moved here from another profile by a join; folded only when the profile is folded again. */
+  /** Moved here from another profile by a join. */
   imported: 4,
   /** Came under another key, which is kept. */
   origin: 8,
-  /** History that came after later records: folded only when the profile is folded again. */
+  /** Came after records that arrived later: folded only when the profile is folded again. */
   late: 16,
 } as const
 

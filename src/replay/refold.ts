@@ -21,9 +21,14 @@ export interface Collected extends WalkEnd {
   readonly oldest: number
 }
 
-/** Not folded when it came: it waits for the profile to be folded again. */
+const MOVED = RECORD_FLAG.imported | RECORD_FLAG.origin
+
+/**
+ * Not folded when it came: it waits for the profile to be folded again. The first format says so of all
+ * that a join moved, whose records do not keep where they came under.
+ */
 export function isDeferred(flags: number): boolean {
-  return (flags & (RECORD_FLAG.imported | RECORD_FLAG.late)) !== 0
+  return (flags & RECORD_FLAG.late) !== 0 || (flags & MOVED) === RECORD_FLAG.imported
 }
 
 /** Collects a profile's records that arrived up to `untilMs`, a record between two yields. */

@@ -84,7 +84,8 @@ export class Replayer {
     this.profiles.countRecord(row, cursor.arrivalTime)
     if (isDeferred(cursor.flags)) {
       this.profiles.noteUnfolded(row, sequence)
-      if ((cursor.flags & RECORD_FLAG.late) !== 0) this.mark(row)
+      // A join's last slice says when all of them are there.
+      if ((cursor.flags & RECORD_FLAG.imported) === 0) this.mark(row)
       return
     }
     this.fold.apply(row, cursor)
@@ -118,9 +119,14 @@ export class Replayer {
     this.profiles.setIdentity(row, next)
     for (const command of commands) {
       if (command === 'empty') this.empty(row)
-      else if (command !== 'send') this.mark(row)
+      else if (command !== 'send' && this.hasUnfolded(row, cursor.kind)) this.mark(row)
       if (command === 'refoldHere') this.applyRefold(row)
     }
+  }
+
+  /** What a join moved may all have arrived after what was there, and is folded then. */
+  private hasUnfolded(row: number, kind: number): boolean {
+    return kind !== RECORD_KIND.import || this.profiles.unfolded(row) < Number.POSITIVE_INFINITY
   }
 
   private empty(row: number): void {

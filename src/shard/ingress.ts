@@ -5,6 +5,7 @@ import type { DeadLetter } from '../journal/dead-letters.ts'
 import { emptyReply } from '../protocol/shards.ts'
 import type { ErrorValue, IngestReply, IngestRequest, RejectedItem } from '../protocol/shards.ts'
 import { formatPosition } from '../protocol/position.ts'
+import type { NamedIds } from './held-records.ts'
 import { HeldRecords } from './held-records.ts'
 import { OUTCOME, SHARD_UNAVAILABLE } from '../protocol/shard-messages.ts'
 import type { BatchResult, PredictRequest, Predictions } from '../protocol/shard-messages.ts'
@@ -97,6 +98,8 @@ export class Ingress {
   /** The records decoded since the last call, a part for each shard that owns any. */
   parts(): Part[] {
     const parts: Part[] = []
+    const busy = this.sink.writers.filter(({ count }) => count > 0).length
+    const dispatch = this.held.dispatched(busy)
     this.sink.writers.forEach((writer, shard) => {
       if (writer.count === 0) return
       const { frames, items, joins } = this.owners[shard]
@@ -107,8 +110,9 @@ export class Ingress {
       const predict = asks ? { record: frames.length - 1, models } : null
       const done = (result: BatchResult): void => {
         for (const ids of joins) this.held.end(ids)
+        this.held.settled(dispatch)
         this.settle(frames, items, result)
-        if (joins.length > 0 && this.held.size > 0) this.wake()
+        if (this.held.size > 0) this.wake()
       }
       parts.push({ shard, count: writer.count, writer, predict, done })
     })
@@ -126,19 +130,15 @@ export class Ingress {
    * for a prediction; false when there is none. To be followed by {@link parts}.
    */
   releaseHeld(): boolean {
-    let released = false
-    while (this.held.size > 0) {
-      const record = this.held.takeReady()
-      if (record === null) return released
-      released = true
-      const { owner, shard, bytes } = record
+    if (this.held.size === 0) return false
+    const ready = this.held.takeReady(({ owner }) => owner.frame.request.predict.length > 0)
+    for (const { owner, shard, bytes } of ready) {
       const writer = this.sink.writers[shard]
       const at = writer.appendBytes(bytes, 0, bytes.length)
       this.own(owner, shard, this.held.idsOf(writer.bytes, at))
       this.unheld.push(owner.frame)
-      if (owner.frame.request.predict.length > 0) return true
     }
-    return released
+    return ready.length > 0
   }
 
   private accept(item: number, shard: number, at: number): void {
@@ -150,7 +150,7 @@ export class Ingress {
     if (!this.held.concerns(writer.bytes, at)) return this.own(owner, shard, NO_JOIN)
     const named = this.held.idsOf(writer.bytes, at)
     const bytes = writer.bytes.subarray(at, writer.length)
-    if (this.held.keeps(named.ids, { owner, shard, bytes })) {
+    if (this.held.keeps(named, { owner, shard, bytes })) {
       frame.parts++
       writer.truncate(at, writer.count - 1)
     } else this.own(owner, shard, named)
@@ -159,7 +159,7 @@ export class Ingress {
   private own(
     { frame, item }: { frame: Frame; item: number },
     shard: number,
-    { ids, joins }: { readonly ids: readonly number[]; readonly joins: boolean },
+    { ids, joins }: NamedIds,
   ): void {
     const owned = this.owners[shard]
     owned.frames.push(frame)
@@ -167,7 +167,6 @@ export class Ingress {
     this.lastShard = shard
     if (!joins) return
     owned.joins.push(ids)
-    this.held.begin(ids)
   }
 
   private refuse(item: number, why: { code: string; reason: string }, original: unknown): void {

@@ -174,15 +174,18 @@ export class Turn {
 
   /**
    * A profile is the fold of its records by arrival, so what is live must arrive after what is there:
-   * one that overtook others arrives with them. History keeps its place, and is folded when the
-   * profile is folded again.
+   * one that overtook others arrives with them. What a join moves, and history, keeps its place, and
+   * is folded when the profile is folded again.
    */
   private orderArrival(row: number, cursor: RecordCursor): void {
-    if ((cursor.flags & RECORD_FLAG.imported) !== 0) return
-    const arrival = this.parts.profiles.arrival(row)
-    if (cursor.arrivalTime >= arrival) return
-    if ((cursor.flags & RECORD_FLAG.historical) === 0) cursor.setArrival(arrival)
-    else cursor.setFlags(cursor.flags | RECORD_FLAG.late)
+    const { profiles } = this.parts
+    const arrival = profiles.arrival(row)
+    const moved = (cursor.flags & RECORD_FLAG.imported) !== 0
+    const onItsWay = moved && profiles.isMarked(row, ROW_MARK.forwarded)
+    if (cursor.arrivalTime >= arrival && !onItsWay) return
+    if (moved || (cursor.flags & RECORD_FLAG.historical) !== 0) {
+      cursor.setFlags(cursor.flags | RECORD_FLAG.late)
+    } else cursor.setArrival(arrival)
   }
 
   /** Journals a record that this shard makes itself (timer, forward, …); returns its sequence. */

@@ -9,7 +9,7 @@ import type { World } from './world.ts'
 /** Simulated time in which timers that an import has stopped run again. */
 const QUIET_MS = 12_000
 /** Events within which all work must have ended after traffic has. */
-const QUIET_STEPS_MAX = 5_000
+const QUIET_STEPS_MAX = 30_000
 const RETRIES_MAX = 10
 /** A due instant between a shard's last tick and now makes one comparison differ, not three. */
 const COMPARISONS = 3
