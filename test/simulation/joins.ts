@@ -20,6 +20,8 @@ interface TrackedJoin {
  * ports, and counts in which states crashes met it.
  */
 export class JoinTracker {
+  /** Told of each state that a join between two shards comes to. */
+  reached: (state: JoinState, sourceShard: number, targetShard: number) => void = () => undefined
   private readonly coverage: Coverage
   private readonly joins = new Map<string, TrackedJoin>()
   /** `from>to id` of an import message → position of its forward. */
@@ -99,6 +101,7 @@ export class JoinTracker {
       state,
     })
     this.coverage.reach(joinCoverage(state, 'no crash'))
+    this.reached(state, shard, -1)
   }
 
   private advance(position: string, state: JoinState, targetShard: number): void {
@@ -108,6 +111,7 @@ export class JoinTracker {
     if (JOIN_STATES.indexOf(state) <= JOIN_STATES.indexOf(join.state)) return
     join.state = state
     this.coverage.reach(joinCoverage(state, 'no crash'))
+    this.reached(state, join.sourceShard, join.targetShard)
   }
 
   /** The confirmation is journalled; the join is watched until it has been so for a while. */

@@ -33,6 +33,12 @@ export function positionOf({ shard, sequence }: ViewedRecord): string {
   return `${shard}:${sequence}`
 }
 
+/** When an event was, and its message's JSON. */
+export function contentOf({ bytes }: ViewedRecord): { time: number; message: string } {
+  const cursor = new RecordCursor().over(bytes).at(0)
+  return { time: cursor.eventTime, message: cursor.message }
+}
+
 /** The records of one block; `order` is the first one's. */
 export function viewBlockRecords(shard: number, value: Uint8Array, order: number): ViewedRecord[] {
   const block = decodeBlock(value, `shard ${shard}`)

@@ -4,10 +4,11 @@ import { recoverCopy } from './copies.ts'
 import type { FreshFold } from './copies.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { JournalView, positionOf } from './journal-view.ts'
-import type { ViewedRecord, ViewedShopper } from './journal-view.ts'
+import type { ViewedRecord } from './journal-view.ts'
 import { isAcknowledged, keyOf } from './messages.ts'
 import type { Message } from './messages.ts'
 import { IdentityModel } from './model.ts'
+import { valueFault } from './values.ts'
 import type { World } from './world.ts'
 
 /** What `docs/runtime-semantics.md` promises, in the order in which it is checked. */
@@ -26,6 +27,8 @@ export const PROMISES = [
   'events are where they belong',
   'ids are joined',
   'order per connection and key',
+  'order of logins and what follows',
+  'values are right',
   'live = fold',
   'live = at now',
   'live = recovered',
@@ -217,41 +220,60 @@ export function eventsAreWhereTheyBelong(
   const claims = model.claims()
   const wrong: string[] = []
   for (const message of messages) {
-    const [record] = presence.get(message.id) ?? []
-    if (record === undefined) continue
+    const found = presence.get(message.id) ?? []
+    // One that is there twice is told of elsewhere.
+    if (found.length !== 1) continue
+    const [record] = found
     const owners = model.ownersOf(message, claims)
     if (owners.has(record.key)) continue
     const wanted = [...owners].join(' or ')
+    const logins = (claims.get(message.anonymous ?? '') ?? []).map(({ message: login }) => {
+      return `${login.id}→${login.user} [${login.sentAt}, ${login.acknowledgedAt}]`
+    })
     wrong.push(
-      `${describe(message)} is with ${record.key} at ${positionOf(record)}, belongs to ${wanted}`,
+      `${describe(message)} is with ${record.key} at ${positionOf(record)}, belongs to ${wanted}; sent and answered at [${message.sentAt}, ${message.acknowledgedAt}], logins ${logins.join(' ')}`,
     )
   }
   return told('events are where they belong', wrong, (text) => text)
 }
 
-/** Events of one connection under one id are applied in the order in which they were sent. */
+/**
+ * Events of one connection under one id are applied in the order in which they were sent. Logins and
+ * renames go by way of another shard; whether what was sent after one comes after it is told apart.
+ */
 export function orderPerConnectionAndKey({ view, messages }: Quiet): Broken[] {
   const byId = new Map(messages.map((message) => [message.id, message]))
-  const faults: string[] = []
+  const plain: string[] = []
+  const joining: string[] = []
   for (const shopper of view.shoppers.values()) {
-    const last = new Map<string, { readonly message: Message; readonly record: ViewedRecord }>()
-    const records = [...shopper.records].sort(
-      (a, b) => a.arrival - b.arrival || a.sequence - b.sequence,
-    )
-    for (const record of records) {
+    const newest = new Map<string, Message>()
+    for (const record of byArrival(shopper.records)) {
       const message = byId.get(record.messageId)
-      if (message === undefined || !message.clean || !isAcknowledged(message)) continue
-      if (message.imported) continue
-      const stream = `${message.connection} ${keyOf(message)}`
-      const before = last.get(stream)
-      last.set(stream, { message, record })
-      if (before === undefined || before.message.number < message.number) continue
-      faults.push(
-        `${describe(message)} at ${positionOf(record)} comes after ${before.message.id} at ${positionOf(before.record)} in ${shopper.key}`,
-      )
+      if (message === undefined || !message.clean || message.imported) continue
+      if (!isAcknowledged(message)) continue
+      for (const kind of isJoining(message) ? ['any'] : ['any', 'plain']) {
+        const stream = `${message.connection} ${keyOf(message)} ${kind}`
+        const before = newest.get(stream)
+        if (before === undefined || before.number < message.number) newest.set(stream, message)
+        else {
+          const what = `${describe(message)} at ${positionOf(record)} comes after ${describe(before)} in ${shopper.key}`
+          ;(kind === 'plain' ? plain : joining).push(what)
+        }
+      }
     }
   }
-  return told('order per connection and key', faults, (text) => text)
+  return [
+    ...told('order per connection and key', plain, (text) => text),
+    ...told('order of logins and what follows', joining, (text) => text),
+  ]
+}
+
+function byArrival(records: readonly ViewedRecord[]): ViewedRecord[] {
+  return [...records].sort((a, b) => a.arrival - b.arrival || a.sequence - b.sequence)
+}
+
+function isJoining({ type, anonymous }: Message): boolean {
+  return type === 'alias' || (type === 'identify' && anonymous !== null)
 }
 
 /** Live, by time travel, folded anew and after a recovery: one profile. */
@@ -278,6 +300,8 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
     const again = recovered[shopper.shard].get(key)
     if (again !== undefined) differs('live = recovered', again, (text) => text)
     if (shopper.records.length === 0) continue
+    const fault = valueFault(shopper, live)
+    if (fault !== null) broken.push({ promise: 'values are right', what: `${key}: ${fault}` })
     differs('live = fold', quiet.fresh.text(shopper, nowMs), bare)
     differs('live = at now', atNow, bare)
   }
@@ -343,5 +367,3 @@ function difference(live: string, other: string): string {
   const from = Math.max(0, at - 30)
   return `live has …${live.slice(from, at + 60)}…, the other …${other.slice(from, at + 60)}…`
 }
-
-export type { ViewedShopper }
