@@ -4,7 +4,8 @@ import type { ImportNote } from '../../src/event/record.ts'
 import type { PeerMessage } from '../../src/protocol/shard-messages.ts'
 import { JOIN_STATES, joinCoverage } from './coverage.ts'
 import type { Coverage, CrashKind, JoinState } from './coverage.ts'
-import { positionOf, viewBlockRecords } from './journal-view.ts'
+import { holdsJoin, positionOf, viewBlockRecords } from './journal-view.ts'
+import type { ViewedRecord } from './journal-view.ts'
 
 interface TrackedJoin {
   readonly position: string
@@ -23,6 +24,7 @@ export class JoinTracker {
   /** Told of each state that a join between two shards comes to. */
   reached: (state: JoinState, sourceShard: number, targetShard: number) => void = () => undefined
   private readonly coverage: Coverage
+  private readonly cursor = new RecordCursor()
   private readonly joins = new Map<string, TrackedJoin>()
   /** `from>to id` of an import message → position of its forward. */
   private readonly sent = new Map<string, string>()
@@ -43,7 +45,7 @@ export class JoinTracker {
   }
 
   queued(shard: number, block: Uint8Array): void {
-    for (const record of viewBlockRecords(shard, block, 0)) {
+    for (const record of this.recordsOf(shard, block)) {
       if (record.kind === RECORD_KIND.forward && record.moves > 0) {
         this.begin(shard, record.sequence, record.key)
       } else if (record.kind === RECORD_KIND.import) {
@@ -53,7 +55,7 @@ export class JoinTracker {
   }
 
   durable(shard: number, block: Uint8Array): void {
-    for (const record of viewBlockRecords(shard, block, 0)) {
+    for (const record of this.recordsOf(shard, block)) {
       if (record.kind === RECORD_KIND.forward) {
         this.advance(positionOf(record), 'forward durable, not sent', -1)
       }
@@ -87,6 +89,11 @@ export class JoinTracker {
       if (join.sourceShard === shard && join.sequence >= nextSequence)
         this.joins.delete(join.position)
     }
+  }
+
+  private recordsOf(shard: number, block: Uint8Array): ViewedRecord[] {
+    const { cursor } = this
+    return holdsJoin(block) ? viewBlockRecords({ shard, order: 0, cursor }, block) : []
   }
 
   private begin(shard: number, sequence: number, source: string): void {

@@ -8,7 +8,7 @@ import type { ViewedRecord } from './journal-view.ts'
 import { isAcknowledged, keyOf } from './messages.ts'
 import type { Message } from './messages.ts'
 import { IdentityModel } from './model.ts'
-import { valueFault } from './values.ts'
+import type { PlainValues } from './values.ts'
 import type { World } from './world.ts'
 
 /** What `docs/runtime-semantics.md` promises, in the order in which it is checked. */
@@ -58,6 +58,7 @@ export interface Quiet {
   readonly nowMs: number
   readonly answers: readonly LiveAnswer[]
   readonly fresh: FreshFold
+  readonly values: PlainValues
   /** Whether shards are recovered over copies of the disks as well, which takes long. */
   readonly recovers: boolean
 }
@@ -300,7 +301,7 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
     const again = recovered[shopper.shard].get(key)
     if (again !== undefined) differs('live = recovered', again, (text) => text)
     if (shopper.records.length === 0) continue
-    const fault = valueFault(shopper, live)
+    const fault = quiet.values.faultOf(shopper, live)
     if (fault !== null) broken.push({ promise: 'values are right', what: `${key}: ${fault}` })
     differs('live = fold', quiet.fresh.text(shopper, nowMs), bare)
     differs('live = at now', atNow, bare)

@@ -1,5 +1,5 @@
-import type { ViewedShopper } from './journal-view.ts'
 import { contentOf } from './journal-view.ts'
+import type { ViewedRecord, ViewedShopper } from './journal-view.ts'
 
 interface Content {
   readonly type: string
@@ -21,40 +21,65 @@ const DISTINCT_MAX = 16
 
 /**
  * What the values of a profile ought to be that do not depend on the order in which its events were
- * folded, computed as plainly as can be; returns what differs from the product's answer, or null.
+ * folded, computed as plainly as can be.
  */
-export function valueFault(shopper: ViewedShopper, answer: string): string | null {
-  const facts: Fact[] = []
-  for (const record of shopper.records) {
-    if (record.messageId === '') continue
-    const { time, message } = contentOf(record)
-    facts.push({ time, content: JSON.parse(message) as Content })
+export class PlainValues {
+  /** Messages that were parsed before. */
+  private readonly known = new Map<ViewedRecord, Fact>()
+
+  /** What of the product's answer differs, or null. */
+  faultOf(shopper: ViewedShopper, answer: string): string | null {
+    const facts = shopper.records.filter(isEvent).map((record) => this.factOf(record))
+    if (facts.length === 0) return null
+    const profile = JSON.parse(answer) as Profile
+    for (const [name, found, wanted] of expected(facts, profile)) {
+      if (found !== wanted) return `${name} is ${String(found)}, should be ${String(wanted)}`
+    }
+    const views = facts.filter(isView)
+    return firstFault(views, profile.interests.price_first) ?? attributeFault(facts, profile)
   }
-  if (facts.length === 0) return null
-  const profile = JSON.parse(answer) as Record<string, Record<string, unknown>>
-  const views = facts.filter(({ content }) => content.event === 'Product Viewed')
-  const orders = facts.filter(({ content }) => content.event === 'Order Completed')
-  const revenues = orders.map(({ content }) => content.properties?.revenue ?? 0)
+
+  private factOf(record: ViewedRecord): Fact {
+    const known = this.known.get(record)
+    if (known !== undefined) return known
+    const { time, message } = contentOf(record)
+    const fact = { time, content: JSON.parse(message) as Content }
+    this.known.set(record, fact)
+    return fact
+  }
+}
+
+type Profile = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+type Comparison = readonly [name: string, found: unknown, wanted: unknown]
+
+function expected(facts: readonly Fact[], profile: Profile): Comparison[] {
+  const views = facts.filter(isView)
+  const revenues = facts
+    .filter(({ content }) => content.event === 'Order Completed')
+    .map(({ content }) => content.properties?.revenue ?? 0)
   const products = new Set(views.map(({ content }) => content.properties?.product_id))
-  const expected: [name: string, found: unknown, wanted: unknown][] = [
+  const values: Comparison[] = [
     ['firstSeenAt', profile.firstSeenAt, new Date(earliest(facts)).toISOString()],
     ['events', profile.behaviour.events, facts.length],
     ['views', profile.behaviour.views, views.length],
-    ['orders', profile.consumption.orders, orders.length],
+    ['orders', profile.consumption.orders, revenues.length],
     ['revenue', profile.consumption.revenue, revenues.reduce((sum, one) => sum + one, 0)],
   ]
   if (revenues.length > 0) {
-    expected.push(['revenue_max', profile.consumption.revenue_max, Math.max(...revenues)])
+    values.push(['revenue_max', profile.consumption.revenue_max, Math.max(...revenues)])
   }
   if (products.size <= DISTINCT_MAX) {
-    expected.push(['products', profile.interests.products, products.size])
+    values.push(['products', profile.interests.products, products.size])
   }
-  for (const [name, found, wanted] of expected) {
-    if (found !== wanted) return `${name} is ${String(found)}, should be ${String(wanted)}`
-  }
-  return (
-    firstFault(views, profile.interests.price_first) ?? attributeFault(facts, profile.attributes)
-  )
+  return values
+}
+
+function isEvent({ messageId }: ViewedRecord): boolean {
+  return messageId !== ''
+}
+
+function isView({ content }: Fact): boolean {
+  return content.event === 'Product Viewed'
 }
 
 function earliest(facts: readonly Fact[]): number {
@@ -74,7 +99,8 @@ function firstFault(views: readonly Fact[], found: unknown): string | null {
 }
 
 /** Attributes by event time, each name by itself. */
-function attributeFault(facts: readonly Fact[], found: Record<string, unknown>): string | null {
+function attributeFault(facts: readonly Fact[], profile: Profile): string | null {
+  const found = profile.attributes
   const logins = facts.filter(({ content }) => content.type === 'identify')
   for (const name of ['plan', 'age']) {
     const said = logins.filter(({ content }) => content.traits?.[name] !== undefined)
