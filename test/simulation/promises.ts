@@ -22,6 +22,7 @@ export const PROMISES = [
   'joins end',
   'renames are legal',
   'renames hold',
+  'acknowledged is present',
   'acknowledged is present once',
   'not acknowledged is present at most once',
   'events are where they belong',
@@ -196,18 +197,21 @@ function presenceOf(view: JournalView): Presence {
 
 /** An acknowledged event is there exactly once; one that is not acknowledged at most once. */
 export function acknowledgedIsPresentOnce(quiet: Quiet, presence: Presence): Broken[] {
-  const sure: string[] = []
+  const lost: string[] = []
+  const doubled: string[] = []
   const unsure: string[] = []
   for (const message of quiet.messages) {
     const found = presence.get(message.id) ?? []
     const places = found.map((record) => `${record.key} at ${positionOf(record)}`).join(', ')
     const text = `${describe(message)} is there ${found.length} times: ${places}`
-    if (isAcknowledged(message)) {
-      if (found.length !== 1) sure.push(text)
-    } else if (found.length > 1) unsure.push(text)
+    if (!isAcknowledged(message)) {
+      if (found.length > 1) unsure.push(text)
+    } else if (found.length === 0) lost.push(text)
+    else if (found.length > 1) doubled.push(text)
   }
   return [
-    ...told('acknowledged is present once', sure, (text) => text),
+    ...told('acknowledged is present', lost, (text) => text),
+    ...told('acknowledged is present once', doubled, (text) => text),
     ...told('not acknowledged is present at most once', unsure, (text) => text),
   ]
 }
