@@ -3,6 +3,7 @@
  * mended yet is an expected failure.
  */
 import { expect, test } from 'vitest'
+import type { Message } from './messages.ts'
 import { Scenario } from './scenario.ts'
 
 test('an acknowledged event, a login and a process crash break nothing', async () => {
@@ -129,5 +130,16 @@ test('a profile into which last year is imported is the same live and by time tr
   await scenario.send(scenario.track(user))
   const timestamp = scenario.world.now() - 300 * 86_400_000
   await scenario.send(scenario.track(user, { imported: true, timestamp }))
+  expect(await scenario.broken()).toEqual([])
+})
+
+test.fails('a login that comes late does not overwrite what is known since', async () => {
+  const scenario = await Scenario.start()
+  const { world, shoppers } = scenario
+  const user = scenario.user(0)
+  const login = (plan: string, timestamp: number): Message =>
+    shoppers.message({ type: 'identify', user: user.slice(5), anonymous: null, timestamp, plan })
+  await scenario.send(login('paid', world.now()))
+  await scenario.send(login('free', world.now() - 3_600_000))
   expect(await scenario.broken()).toEqual([])
 })

@@ -4,6 +4,7 @@ import { AcknowledgedIsDurable, checkJournals, checkProfiles } from './promises.
 import type { Broken, LiveAnswer, Promised, Quiet } from './promises.ts'
 import type { Random } from './random.ts'
 import type { Shoppers } from './shoppers.ts'
+import { PlainValues } from './values.ts'
 import type { World } from './world.ts'
 
 /** Simulated time in which timers that an import has stopped run again. */
@@ -16,7 +17,7 @@ const COMPARISONS = 3
 /** Quiet points at which shards are recovered over copies of the disks. */
 const RECOVERED_SHARE = 0.15
 /** Profiles that are compared at a quiet point before the last. */
-const COMPARED_SHARE = 0.3
+const COMPARED_SHARE = 0.15
 
 export interface QuietChoice {
   /** Messages that were not acknowledged are sent again until they are. */
@@ -37,6 +38,7 @@ export class Inspection {
   private readonly random: Random
   private readonly only: readonly Promised[] | undefined
   private readonly fresh = new FreshFold()
+  private readonly values = new PlainValues()
   private process = 0
 
   constructor(
@@ -151,9 +153,9 @@ export class Inspection {
   }
 
   private quietPoint(answers: readonly LiveAnswer[], recovers: boolean): Quiet {
-    const { world, view, fresh } = this
+    const { world, view, fresh, values } = this
     const { messages } = this.shoppers
-    return { world, view, messages, nowMs: world.now(), answers, fresh, recovers }
+    return { world, view, messages, nowMs: world.now(), answers, fresh, values, recovers }
   }
 
   private note(broken: Broken | null): void {

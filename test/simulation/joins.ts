@@ -2,7 +2,8 @@ import { RECORD_KIND } from '../../src/event/record.ts'
 import type { PeerMessage } from '../../src/protocol/shard-messages.ts'
 import { JOIN_STATES, joinCoverage } from './coverage.ts'
 import type { Coverage, CrashKind, JoinState } from './coverage.ts'
-import { positionOf, viewBlockRecords } from './journal-view.ts'
+import { holdsJoin, positionOf, viewBlockRecords } from './journal-view.ts'
+import type { ViewedRecord } from './journal-view.ts'
 
 interface TrackedJoin {
   readonly position: string
@@ -18,6 +19,8 @@ interface TrackedJoin {
  * ports, and counts in which states crashes met it.
  */
 export class JoinTracker {
+  /** Told of each state that a join between two shards comes to. */
+  reached: (state: JoinState, sourceShard: number, targetShard: number) => void = () => undefined
   private readonly coverage: Coverage
   private readonly joins = new Map<string, TrackedJoin>()
   /** `from>to id` of an import message → position of its forward. */
@@ -39,7 +42,7 @@ export class JoinTracker {
   }
 
   queued(shard: number, block: Uint8Array): void {
-    for (const record of viewBlockRecords(shard, block, 0)) {
+    for (const record of this.recordsOf(shard, block)) {
       if (record.kind === RECORD_KIND.forward && record.moves) {
         if (record.source !== '') {
           this.advance(record.source, 'journalled by the target, not answered', shard)
@@ -54,7 +57,7 @@ export class JoinTracker {
   }
 
   durable(shard: number, block: Uint8Array): void {
-    for (const record of viewBlockRecords(shard, block, 0)) {
+    for (const record of this.recordsOf(shard, block)) {
       if (record.kind === RECORD_KIND.forward) {
         this.advance(positionOf(record), 'forward durable, not sent', -1)
       }
@@ -88,6 +91,11 @@ export class JoinTracker {
     }
   }
 
+  private recordsOf(shard: number, block: Uint8Array): ViewedRecord[] {
+    const { cursor } = this
+    return holdsJoin(block) ? viewBlockRecords({ shard, order: 0, cursor }, block) : []
+  }
+
   private begin(shard: number, sequence: number, source: string): void {
     const position = `${shard}:${sequence}`
     const state = JOIN_STATES[0]
@@ -100,6 +108,7 @@ export class JoinTracker {
       state,
     })
     this.coverage.reach(joinCoverage(state, 'no crash'))
+    this.reached(state, shard, -1)
   }
 
   private advance(position: string, state: JoinState, targetShard: number): void {
@@ -109,6 +118,7 @@ export class JoinTracker {
     if (JOIN_STATES.indexOf(state) <= JOIN_STATES.indexOf(join.state)) return
     join.state = state
     this.coverage.reach(joinCoverage(state, 'no crash'))
+    this.reached(state, join.sourceShard, join.targetShard)
   }
 
   /** The confirmation is journalled; the join is watched until it has been so for a while. */

@@ -38,10 +38,19 @@ export function positionOf({ shard, sequence }: ViewedRecord): string {
   return `${shard}:${sequence}`
 }
 
+/** When an event was, and its message's JSON. */
+export function contentOf({ bytes }: ViewedRecord): { time: number; message: string } {
+  const cursor = new RecordCursor().over(bytes).at(0)
+  return { time: cursor.eventTime, message: cursor.message }
+}
+
 /** The records of one block; `order` is the first one's. */
-export function viewBlockRecords(shard: number, value: Uint8Array, order: number): ViewedRecord[] {
+export function viewBlockRecords(
+  { shard, order, cursor }: { shard: number; order: number; cursor: RecordCursor },
+  value: Uint8Array,
+): ViewedRecord[] {
   const block = decodeBlock(value, `shard ${shard}`)
-  const cursor = new RecordCursor().over(block.bytes)
+  cursor.over(block.bytes)
   return Array.from(block.offsets, (offset, i) => {
     cursor.at(offset)
     const { kind, keyKind, key, arrivalTime, flags } = cursor
@@ -63,6 +72,19 @@ export function viewBlockRecords(shard: number, value: Uint8Array, order: number
     }
   })
 }
+
+/** Whether a block holds any record of a join; a look at the kinds is enough. */
+export function holdsJoin(value: Uint8Array): boolean {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+  const end = BLOCK_HEADER_BYTES + view.getUint32(12, true)
+  for (let at = BLOCK_HEADER_BYTES; at < end; at += view.getUint32(at, true)) {
+    const kind = value[at + 4]
+    if (kind !== RECORD_KIND.event && kind !== RECORD_KIND.timer) return true
+  }
+  return false
+}
+
+const BLOCK_HEADER_BYTES = 32
 
 const KIND_NAMES = {
   [KEY_KIND.user]: 'user',
@@ -104,6 +126,7 @@ export class JournalView {
   readonly shoppers = new Map<string, ViewedShopper>()
   private readonly disks: readonly SimulatedDisk[]
   private readonly readUntil: number[]
+  private readonly cursor = new RecordCursor()
   private readonly orderOf: (shard: number, firstSequence: number) => number
 
   constructor(
@@ -129,7 +152,9 @@ export class JournalView {
 
   private readBlock(shard: number, key: number, value: Uint8Array | undefined): void {
     if (value === undefined) return
-    for (const record of viewBlockRecords(shard, value, this.orderOf(shard, key))) this.take(record)
+    const order = this.orderOf(shard, key)
+    const { cursor } = this
+    for (const record of viewBlockRecords({ shard, order, cursor }, value)) this.take(record)
   }
 
   private take(record: ViewedRecord): void {

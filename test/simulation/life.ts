@@ -11,7 +11,8 @@ export class Life {
   alive = true
   /** Of what it has posted, that which would arrive later than this is lost. */
   lostAfterMs = Number.POSITIVE_INFINITY
-  calls = 0
+  /** Recovers: one turn that is as long as the journal. */
+  starting = true
   private readonly struck: (life: Life, kind: CallKind) => void
 
   constructor(name: string, struck: (life: Life, kind: CallKind) => void) {
@@ -22,7 +23,6 @@ export class Life {
   /** One call; false when it may not have any effect. */
   called(kind: CallKind): boolean {
     if (!this.alive) return false
-    this.calls++
     this.struck(this, kind)
     return this.alive
   }

@@ -4,10 +4,11 @@ import { recoverCopy } from './copies.ts'
 import type { FreshFold } from './copies.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { JournalView, positionOf } from './journal-view.ts'
-import type { ViewedRecord, ViewedShopper } from './journal-view.ts'
+import type { ViewedRecord } from './journal-view.ts'
 import { isAcknowledged, keyOf } from './messages.ts'
 import type { Message } from './messages.ts'
 import { IdentityModel } from './model.ts'
+import type { PlainValues } from './values.ts'
 import type { World } from './world.ts'
 
 /** What `docs/runtime-semantics.md` promises, in the order in which it is checked. */
@@ -21,11 +22,14 @@ export const PROMISES = [
   'joins end',
   'renames are legal',
   'renames hold',
+  'acknowledged is present',
   'acknowledged is present once',
   'not acknowledged is present at most once',
   'events are where they belong',
   'ids are joined',
   'order per connection and key',
+  'order of logins and what follows',
+  'values are right',
   'live = fold',
   'live = at now',
   'live = recovered',
@@ -55,6 +59,7 @@ export interface Quiet {
   readonly nowMs: number
   readonly answers: readonly LiveAnswer[]
   readonly fresh: FreshFold
+  readonly values: PlainValues
   /** Whether shards are recovered over copies of the disks as well, which takes long. */
   readonly recovers: boolean
 }
@@ -196,18 +201,21 @@ function presenceOf(view: JournalView): Presence {
 
 /** An acknowledged event is there exactly once; one that is not acknowledged at most once. */
 export function acknowledgedIsPresentOnce(quiet: Quiet, presence: Presence): Broken[] {
-  const sure: string[] = []
+  const lost: string[] = []
+  const doubled: string[] = []
   const unsure: string[] = []
   for (const message of quiet.messages) {
     const found = presence.get(message.id) ?? []
     const places = found.map((record) => `${record.key} at ${positionOf(record)}`).join(', ')
     const text = `${describe(message)} is there ${found.length} times: ${places}`
-    if (isAcknowledged(message)) {
-      if (found.length !== 1) sure.push(text)
-    } else if (found.length > 1) unsure.push(text)
+    if (!isAcknowledged(message)) {
+      if (found.length > 1) unsure.push(text)
+    } else if (found.length === 0) lost.push(text)
+    else if (found.length > 1) doubled.push(text)
   }
   return [
-    ...told('acknowledged is present once', sure, (text) => text),
+    ...told('acknowledged is present', lost, (text) => text),
+    ...told('acknowledged is present once', doubled, (text) => text),
     ...told('not acknowledged is present at most once', unsure, (text) => text),
   ]
 }
@@ -221,41 +229,60 @@ export function eventsAreWhereTheyBelong(
   const claims = model.claims()
   const wrong: string[] = []
   for (const message of messages) {
-    const [record] = presence.get(message.id) ?? []
-    if (record === undefined) continue
+    const found = presence.get(message.id) ?? []
+    // One that is there twice is told of elsewhere.
+    if (found.length !== 1) continue
+    const [record] = found
     const owners = model.ownersOf(message, claims)
     if (owners.has(record.key)) continue
     const wanted = [...owners].join(' or ')
+    const logins = (claims.get(message.anonymous ?? '') ?? []).map(({ message: login }) => {
+      return `${login.id}→${login.user} [${login.sentAt}, ${login.acknowledgedAt}]`
+    })
     wrong.push(
-      `${describe(message)} is with ${record.key} at ${positionOf(record)}, belongs to ${wanted}`,
+      `${describe(message)} is with ${record.key} at ${positionOf(record)}, belongs to ${wanted}; sent and answered at [${message.sentAt}, ${message.acknowledgedAt}], logins ${logins.join(' ')}`,
     )
   }
   return told('events are where they belong', wrong, (text) => text)
 }
 
-/** Events of one connection under one id are applied in the order in which they were sent. */
+/**
+ * Events of one connection under one id are applied in the order in which they were sent. Logins and
+ * renames go by way of another shard; whether what was sent after one comes after it is told apart.
+ */
 export function orderPerConnectionAndKey({ view, messages }: Quiet): Broken[] {
   const byId = new Map(messages.map((message) => [message.id, message]))
-  const faults: string[] = []
+  const plain: string[] = []
+  const joining: string[] = []
   for (const shopper of view.shoppers.values()) {
-    const last = new Map<string, { readonly message: Message; readonly record: ViewedRecord }>()
-    const records = [...shopper.records].sort(
-      (a, b) => a.arrival - b.arrival || a.sequence - b.sequence,
-    )
-    for (const record of records) {
+    const newest = new Map<string, Message>()
+    for (const record of byArrival(shopper.records)) {
       const message = byId.get(record.messageId)
-      if (message === undefined || !message.clean || !isAcknowledged(message)) continue
-      if (message.imported) continue
-      const stream = `${message.connection} ${keyOf(message)}`
-      const before = last.get(stream)
-      last.set(stream, { message, record })
-      if (before === undefined || before.message.number < message.number) continue
-      faults.push(
-        `${describe(message)} at ${positionOf(record)} comes after ${before.message.id} at ${positionOf(before.record)} in ${shopper.key}`,
-      )
+      if (message === undefined || !message.clean || message.imported) continue
+      if (!isAcknowledged(message)) continue
+      for (const kind of isJoining(message) ? ['any'] : ['any', 'plain']) {
+        const stream = `${message.connection} ${keyOf(message)} ${kind}`
+        const before = newest.get(stream)
+        if (before === undefined || before.number < message.number) newest.set(stream, message)
+        else {
+          const what = `${describe(message)} at ${positionOf(record)} comes after ${describe(before)} in ${shopper.key}`
+          ;(kind === 'plain' ? plain : joining).push(what)
+        }
+      }
     }
   }
-  return told('order per connection and key', faults, (text) => text)
+  return [
+    ...told('order per connection and key', plain, (text) => text),
+    ...told('order of logins and what follows', joining, (text) => text),
+  ]
+}
+
+function byArrival(records: readonly ViewedRecord[]): ViewedRecord[] {
+  return [...records].sort((a, b) => a.arrival - b.arrival || a.sequence - b.sequence)
+}
+
+function isJoining({ type, anonymous }: Message): boolean {
+  return type === 'alias' || (type === 'identify' && anonymous !== null)
 }
 
 /** Live, by time travel, folded anew and after a recovery: one profile. */
@@ -282,6 +309,8 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
     const again = recovered[shopper.shard].get(key)
     if (again !== undefined) differs('live = recovered', again, (text) => text)
     if (shopper.records.length === 0) continue
+    const fault = quiet.values.faultOf(shopper, live)
+    if (fault !== null) broken.push({ promise: 'values are right', what: `${key}: ${fault}` })
     differs('live = fold', quiet.fresh.text(shopper, nowMs), bare)
     differs('live = at now', atNow, bare)
   }
@@ -347,5 +376,3 @@ function difference(live: string, other: string): string {
   const from = Math.max(0, at - 30)
   return `live has …${live.slice(from, at + 60)}…, the other …${other.slice(from, at + 60)}…`
 }
-
-export type { ViewedShopper }

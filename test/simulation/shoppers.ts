@@ -5,8 +5,11 @@ import type { Message } from './messages.ts'
 import { Random } from './random.ts'
 import type { World } from './world.ts'
 
+/** Ids in use at a time, and sends after which the oldest gives way to a new one. */
 const USERS = 12
-const DEVICES = 24
+const SENDS_A_USER = 60
+const DEVICES = 16
+const SENDS_A_DEVICE = 15
 const CONNECTIONS = 4
 const FRAMES_IN_FLIGHT_MAX = 8
 const BATCH_MAX = 5
@@ -43,6 +46,7 @@ export class Shoppers {
   private readonly world: World
   private readonly random: Random
   private readonly connections: Connection[]
+  private sends = 0
   private aliasesInFlight: Message[] = []
 
   constructor(world: World) {
@@ -71,6 +75,7 @@ export class Shoppers {
   send(kind: Send): boolean {
     const connection = this.freeConnection()
     if (connection === null) return false
+    this.sends++
     const count = kind === 'flood' ? FLOOD_MESSAGES : 1 + this.random.below(BATCH_MAX)
     const flooded = kind === 'flood' ? this.anId() : null
     const batch: Message[] = []
@@ -111,9 +116,15 @@ export class Shoppers {
 
   /** An id as a look-up names it. */
   anId(): string {
-    return this.random.chance(0.5)
-      ? `user:u${this.random.below(USERS)}`
-      : `anonymous:a${this.random.below(DEVICES)}`
+    return this.random.chance(0.5) ? `user:${this.aUser()}` : `anonymous:${this.aDevice()}`
+  }
+
+  private aUser(): string {
+    return `u${Math.floor(this.sends / SENDS_A_USER) + this.random.below(USERS)}`
+  }
+
+  private aDevice(): string {
+    return `a${Math.floor(this.sends / SENDS_A_DEVICE) + this.random.below(DEVICES)}`
   }
 
   /** Puts a message together as it is given and sends it; for directed scenarios. */
@@ -154,13 +165,14 @@ export class Shoppers {
       readonly imported?: boolean
       readonly timestamp?: number
       readonly event?: string
+      readonly plan?: string
       readonly connection?: number
     },
   ): Message {
     const { type, user, anonymous, previous = null, imported = false, connection = 0 } = fields
     const id = `m${this.messages.length}`
     const number = this.connections[connection].sent++
-    const content = contentOf(this.random, type, fields.event)
+    const content = contentOf(this.random, type, fields)
     const json = JSON.stringify({
       type,
       messageId: id,
@@ -195,15 +207,15 @@ export class Shoppers {
 
   private make(kind: Send, { lane }: Connection, flooded: string | null): Message {
     const { random } = this
-    const user = `u${random.below(USERS)}`
-    const device = `a${random.below(DEVICES)}`
+    const user = this.aUser()
+    const device = this.aDevice()
     const connection = lane
     this.world.coverage.reach(`operation ${kind}` satisfies `operation ${Operation}`)
     if (kind === 'identify') {
       return this.message({ type: 'identify', user, anonymous: device, connection })
     }
     if (kind === 'alias') {
-      const previous = random.chance(0.03) ? user : `u${random.below(USERS)}`
+      const previous = random.chance(0.03) ? user : this.aUser()
       return this.message({ type: 'alias', user, anonymous: null, previous, connection })
     }
     if (kind === 'alias of a device') {
@@ -287,10 +299,16 @@ export class Shoppers {
   }
 }
 
-function contentOf(random: Random, type: Message['type'], event?: string): Record<string, unknown> {
+function contentOf(
+  random: Random,
+  type: Message['type'],
+  { event, plan }: { readonly event?: string; readonly plan?: string },
+): Record<string, unknown> {
   if (type === 'alias') return {}
   if (type === 'identify') {
-    return { traits: { plan: random.pick(['free', 'paid', 'none']), age: random.below(90) } }
+    return {
+      traits: { plan: plan ?? random.pick(['free', 'paid', 'none']), age: random.below(90) },
+    }
   }
   const name = event ?? random.pick(['Product Viewed', 'Product Viewed', 'Order Completed'])
   const properties =

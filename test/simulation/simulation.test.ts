@@ -22,6 +22,7 @@ test('what is acknowledged is there once, through crashes and repeats', async ()
       'buffers',
       'quiet',
       'acknowledged is durable',
+      'acknowledged is present',
       'acknowledged is present once',
       'not acknowledged is present at most once',
       'live = recovered',

@@ -1,3 +1,4 @@
+import { JOIN_STATES } from './coverage.ts'
 import type { Operation } from './coverage.ts'
 import { Inspection } from './inspection.ts'
 import { PROMISES } from './promises.ts'
@@ -151,9 +152,12 @@ class Simulation {
     const { world, random } = this
     if (world.isArmed) return
     world.coverage.reach(`operation ${operation}`)
+    if (this.weights.identify > 0 && random.chance(0.6)) {
+      world.armAtJoin(random.pick(JOIN_STATES), target === null ? 'process' : 'thread')
+      this.shoppers.send('identify')
+      return
+    }
     world.arm(target, 1 + random.below(random.chance(0.5) ? 40 : CALLS_TO_CRASH_MAX))
-    // Half of all crashes strike while a join may be under way.
-    if (this.weights.identify > 0 && random.chance(0.7)) this.shoppers.send('identify')
   }
 
   private jump(): void {

@@ -101,6 +101,7 @@ export class SimulatedThread implements Thread {
     } catch (error) {
       this.post([{ type: 'failed', error: toErrorValue(error) }])
     }
+    this.life.starting = false
     this.parts.scheduler.after(0, `${this.life.name} listens`, () => this.deliver())
   }
 

@@ -8,6 +8,7 @@ import { Coverage } from './coverage.ts'
 import { DEFINITION } from './definition.ts'
 import { ENDLESS_ROOM, SimulatedDisk, SimulatedEnvironment } from './disk.ts'
 import type { DiskControl } from './disk.ts'
+import type { JoinState } from './coverage.ts'
 import { JoinTracker } from './joins.ts'
 import { Life } from './life.ts'
 import type { CallKind } from './life.ts'
@@ -20,6 +21,10 @@ import { SimulatedThread } from './thread.ts'
 export const EPOCH_MS = 1_767_225_600_000
 /** Starts of a process one after another that may fail before that is a fault by itself. */
 const FAILED_STARTS_MAX = 5
+/** Calls from when a join comes to a state to the crash that is to meet it there. */
+const CALLS_AFTER_STATE_MAX = 4
+/** Calls of its store in which a turn must get by, whatever is joined or asked; recovery apart. */
+const TURN_STORE_CALLS_MAX = 256
 
 export interface WorldOptions {
   readonly seed: number
@@ -53,7 +58,7 @@ export interface WorldObserver {
   /** A shard posts these; nothing else has happened since. */
   posted(shard: number, messages: readonly FromShard[]): void
   /** The product broke a rule that its environment watches. */
-  broke(rule: 'starts' | 'buffers', what: string): void
+  broke(rule: 'starts' | 'buffers' | 'turns are bounded', what: string): void
 }
 
 interface Armed {
@@ -94,7 +99,12 @@ export class World {
   private readonly environments = new Map<Life, SimulatedEnvironment>()
   private readonly notifies = new Map<Life, Way>()
   private armed: Armed | null = null
+  private armedAtJoin: { readonly state: JoinState; readonly kind: 'thread' | 'process' } | null =
+    null
   private failedStarts = 0
+  /** The event that works, and its calls of a store. */
+  private worksIn = -1
+  private calls = 0
 
   constructor(options: WorldOptions) {
     this.options = options
@@ -103,6 +113,7 @@ export class World {
     this.disks = Array.from({ length: options.shardCount }, () => new SimulatedDisk())
     this.orders = this.disks.map(() => new Map())
     this.joins = new JoinTracker(this.coverage)
+    this.joins.reached = (state, source, target) => this.strikeJoin(state, source, target)
     this.router = this.newLife('router')
     this.router.alive = false
   }
@@ -111,7 +122,8 @@ export class World {
   boot(): void {
     this.process++
     this.router = this.newLife(`router${this.process}`)
-    this.baseMs = this.wallOffsetMs
+    // As a start does: a wall clock that is behind what was written is not believed.
+    this.baseMs = Math.max(this.wallOffsetMs, this.lastWrittenMs() + 1 - this.scheduler.nowMs)
     const { router, process } = this
     const client = new ShardClient({
       count: this.options.shardCount,
@@ -144,6 +156,16 @@ export class World {
     )
   }
 
+  /** When the newest block of any disk was written, by the clock of then; −Infinity for none. */
+  private lastWrittenMs(): number {
+    const written = this.disks.map(({ tables: { journal } }) => {
+      const block = journal.values.get(journal.keys[journal.keys.length - 1])
+      if (block === undefined) return Number.NEGATIVE_INFINITY
+      return new DataView(block.buffer, block.byteOffset).getFloat64(24, true)
+    })
+    return Math.max(...written)
+  }
+
   /** `SIGTERM`: the process drains and ends; {@link boot} follows. */
   stop(): void {
     const { process, client } = this
@@ -158,12 +180,18 @@ export class World {
     this.armed = { target, calls }
   }
 
+  /** Strikes a few calls after the next join has come to this state. */
+  armAtJoin(state: JoinState, kind: 'thread' | 'process'): void {
+    this.armedAtJoin = { state, kind }
+  }
+
   disarm(): void {
     this.armed = null
+    this.armedAtJoin = null
   }
 
   get isArmed(): boolean {
-    return this.armed !== null
+    return this.armed !== null || this.armedAtJoin !== null
   }
 
   crashThread(shard: number): void {
@@ -215,7 +243,7 @@ export class World {
     this.scheduler.note(`process ends: ${why}`)
     this.ready = false
     this.client = null
-    this.armed = null
+    this.disarm()
     this.router.alive = false
     for (const thread of this.threads) if (thread !== undefined) this.kill(thread.life)
     this.threads.length = 0
@@ -259,7 +287,10 @@ export class World {
 
   private diskControl(shard: number, life: Life): DiskControl {
     return {
-      called: () => life.called('store'),
+      called: () => {
+        this.work(life)
+        return life.called('store')
+      },
       nextCommit: (waiting) => {
         const count = this.chances.together(waiting)
         const fails = this.failNextCommit && this.faults
@@ -287,6 +318,18 @@ export class World {
       },
       durable: (block) => this.joins.durable(shard, block),
     }
+  }
+
+  /** Counts what one turn of a thread asks of its store. */
+  private work(life: Life): void {
+    const { steps } = this.scheduler
+    if (this.worksIn !== steps) {
+      this.worksIn = steps
+      this.calls = 0
+    }
+    if (life.starting || ++this.calls !== TURN_STORE_CALLS_MAX + 1) return
+    const what = `a turn of ${life.name} asks more than ${TURN_STORE_CALLS_MAX} times of its store`
+    this.observer.broke('turns are bounded', what)
   }
 
   private notifyWay(life: Life): Way {
@@ -329,6 +372,15 @@ export class World {
     if (!this.ready) this.coverage.reach('race crash during recovery')
     if (armed.target === null) this.crashProcess()
     else this.crashThread(armed.target)
+  }
+
+  private strikeJoin(state: JoinState, sourceShard: number, targetShard: number): void {
+    const armed = this.armedAtJoin
+    if (armed === null || armed.state !== state) return
+    this.armedAtJoin = null
+    const atTarget = targetShard >= 0 && this.random.chance(0.5)
+    const target = armed.kind === 'process' ? null : atTarget ? targetShard : sourceShard
+    this.arm(target, 1 + this.random.below(CALLS_AFTER_STATE_MAX))
   }
 
   private clockOf(life: Life): SimulatedClock {
