@@ -1,4 +1,5 @@
 import { RECORD_KIND } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
 import type { PeerMessage } from '../../src/protocol/shard-messages.ts'
 import { JOIN_STATES, joinCoverage } from './coverage.ts'
 import type { Coverage, CrashKind, JoinState } from './coverage.ts'
@@ -22,6 +23,7 @@ export class JoinTracker {
   /** Told of each state that a join between two shards comes to. */
   reached: (state: JoinState, sourceShard: number, targetShard: number) => void = () => undefined
   private readonly coverage: Coverage
+  private readonly cursor = new RecordCursor()
   private readonly joins = new Map<string, TrackedJoin>()
   /** `from>to id` of an import message → position of its forward. */
   private readonly sent = new Map<string, string>()
