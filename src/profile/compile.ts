@@ -16,6 +16,9 @@ const RECENT_DEFAULT = 16
 /** Events that a `recent` trait keeps at most: they cost memory in every profile. */
 export const RECENT_MAX = 32
 const BUCKETS_MAX = 1440
+/** Times of values that any event's value takes the place of. */
+const EARLIEST = Number.NEGATIVE_INFINITY
+const LATEST = Number.POSITIVE_INFINITY
 
 /** Rings of all windows with the same buckets: they share a head and lie bucket by bucket. */
 export interface RingGroup {
@@ -48,6 +51,8 @@ export interface TraitShape {
   b: Column | null
   /** top's weights; recent's values */
   c: Column | null
+  /** event time of the value that `first` and `last` hold */
+  time: Column | null
   /** where recent's next event goes, which is where its oldest is */
   head: Column | null
   readonly k: number
@@ -89,7 +94,7 @@ export interface CompiledDefinition {
 }
 
 /** Bump when the fold computes something else from the same definition. */
-const FOLD_VERSION = 2
+const FOLD_VERSION = 3
 
 /** Compiles a definition. Throws `ERR_TRAIT_INVALID` naming the trait, or an expression's code. */
 export function compileDefinition(definition: ProfileDefinition): CompiledDefinition {
@@ -158,6 +163,7 @@ function shapeOf(
     a: null,
     b: null,
     c: null,
+    time: null,
     head: null,
     k: trait.k ?? (trait.op === 'recent' ? RECENT_DEFAULT : TOP_DEFAULT),
     limit: trait.limit ?? DISTINCT_DEFAULT,
@@ -197,6 +203,7 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
   } else if (op === 'min' || op === 'max') shape.a = layout.add('f64', 1, Number.NaN)
   else if (op === 'first' || op === 'last') {
     shape.a = text === true ? layout.add('u32') : layout.add('f64', 1, Number.NaN)
+    shape.time = layout.add('f64', 1, op === 'first' ? LATEST : EARLIEST)
   } else if (op === 'since') shape.a = layout.add('f64')
   else if (op === 'distinct') {
     shape.a = layout.add('u16')

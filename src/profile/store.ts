@@ -24,18 +24,21 @@ export interface Link extends StoreKey {
 
 export type AttributeValue = string | number | boolean
 
-/** What of a profile is not numeric; bounded by the limits below. */
+/** What of a profile is not numeric; bounded by the limits of attributes.ts. */
 export interface SideData {
+  /** What identify told, by name. */
   attributes?: Record<string, AttributeValue>
+  /** Event times of the attributes, in the order of their keys; 0 for one from before they were kept. */
+  attributeTimes?: number[]
+  /** Attributes that were removed, and the event times of that. */
+  removals?: Record<string, number>
+  /** Newest last. */
   groups?: string[]
+  /** Event times of the groups, in their order. */
+  groupTimes?: number[]
   links?: Link[]
   forward?: StoreKey
 }
-
-export const ATTRIBUTES_MAX = 64
-export const ATTRIBUTE_CHARACTERS_MAX = 1024
-export const ATTRIBUTES_CHARACTERS_MAX = 8192
-export const GROUPS_MAX = 8
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -113,14 +113,33 @@ function takeNumber(shape: TraitShape, context: Context): (value: number) => voi
       if (Number.isNaN(known) || value * sign < known * sign) store.page.f64[store.o8 + at] = value
     }
   }
-  if (op === 'first') {
-    return (value) => {
-      if (Number.isNaN(store.page.f64[store.o8 + at])) store.page.f64[store.o8 + at] = value
+  const isTaken = takesTime(shape, context)
+  return (value) => {
+    if (isTaken()) store.page.f64[store.o8 + at] = value
+  }
+}
+
+/**
+ * Whether the event at hand gives `first` or `last` its value, which depends on event times alone: the
+ * earliest is first, the latest last; of equal ones the one folded earlier, or later. If so, its time
+ * is kept as the value's.
+ */
+function takesTime(shape: TraitShape, context: Context): () => boolean {
+  const { store } = context
+  const held = columnOf(shape.time)
+  if (shape.definition.op === 'first') {
+    return () => {
+      const place = store.o8 + held
+      if (context.time >= store.page.f64[place]) return false
+      store.page.f64[place] = context.time
+      return true
     }
   }
-  return (value) => {
-    const late = context.time < context.now
-    if (!late || Number.isNaN(store.page.f64[store.o8 + at])) store.page.f64[store.o8 + at] = value
+  return () => {
+    const place = store.o8 + held
+    if (context.time < store.page.f64[place]) return false
+    store.page.f64[place] = context.time
+    return true
   }
 }
 
@@ -199,12 +218,11 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
   if (op === 'top') return takeTop(shape, context)
   if (op === 'distinct') return takeDistinct(shape, context)
   const at = columnOf(shape.a)
+  const isTaken = takesTime(shape, context)
   return (bytes, start, end) => {
+    if (!isTaken()) return
     const known = store.page.u32[store.o4 + at]
-    const late = context.time < context.now
-    if (known !== 0) {
-      if (op === 'first' || late || store.strings.is(known, bytes, start, end)) return
-    }
+    if (known !== 0 && store.strings.is(known, bytes, start, end)) return
     store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end)
   }
 }
