@@ -16,9 +16,6 @@ const RECENT_DEFAULT = 16
 /** Events that a `recent` trait keeps at most: they cost memory in every profile. */
 export const RECENT_MAX = 32
 const BUCKETS_MAX = 1440
-/** Times of values that any event's value takes the place of. */
-const EARLIEST = Number.NEGATIVE_INFINITY
-const LATEST = Number.POSITIVE_INFINITY
 
 /** Rings of all windows with the same buckets: they share a head and lie bucket by bucket. */
 export interface RingGroup {
@@ -51,8 +48,10 @@ export interface TraitShape {
   b: Column | null
   /** top's weights; recent's values */
   c: Column | null
-  /** event time of the value that `first` and `last` hold */
-  time: Column | null
+  /** event time, in whole ms, of the value that `first` and `last` hold: its upper 32 bits of 48 */
+  timeHigh: Column | null
+  /** and its lower 16 bits */
+  timeLow: Column | null
   /** where recent's next event goes, which is where its oldest is */
   head: Column | null
   readonly k: number
@@ -163,7 +162,8 @@ function shapeOf(
     a: null,
     b: null,
     c: null,
-    time: null,
+    timeHigh: null,
+    timeLow: null,
     head: null,
     k: trait.k ?? (trait.op === 'recent' ? RECENT_DEFAULT : TOP_DEFAULT),
     limit: trait.limit ?? DISTINCT_DEFAULT,
@@ -203,7 +203,9 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
   } else if (op === 'min' || op === 'max') shape.a = layout.add('f64', 1, Number.NaN)
   else if (op === 'first' || op === 'last') {
     shape.a = text === true ? layout.add('u32') : layout.add('f64', 1, Number.NaN)
-    shape.time = layout.add('f64', 1, op === 'first' ? LATEST : EARLIEST)
+    // Any event comes before the time that `first` begins with, and after that of `last`.
+    shape.timeHigh = layout.add('u32', 1, op === 'first' ? 0xffff_ffff : 0)
+    shape.timeLow = layout.add('u16', 1, op === 'first' ? 0xffff : 0)
   } else if (op === 'since') shape.a = layout.add('f64')
   else if (op === 'distinct') {
     shape.a = layout.add('u16')

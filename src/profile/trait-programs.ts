@@ -126,22 +126,24 @@ function takeNumber(shape: TraitShape, context: Context): (value: number) => voi
  */
 function takesTime(shape: TraitShape, context: Context): () => boolean {
   const { store } = context
-  const held = columnOf(shape.time)
-  if (shape.definition.op === 'first') {
-    return () => {
-      const place = store.o8 + held
-      if (context.time >= store.page.f64[place]) return false
-      store.page.f64[place] = context.time
-      return true
-    }
-  }
+  const highAt = columnOf(shape.timeHigh)
+  const lowAt = columnOf(shape.timeLow)
+  const isFirst = shape.definition.op === 'first'
   return () => {
-    const place = store.o8 + held
-    if (context.time < store.page.f64[place]) return false
-    store.page.f64[place] = context.time
+    const { page, o4, o2 } = store
+    const high = Math.floor(context.time / LOW_RANGE)
+    const low = Math.floor(context.time - high * LOW_RANGE)
+    const knownHigh = page.u32[o4 + highAt]
+    const since = high === knownHigh ? low - page.u16[o2 + lowAt] : high - knownHigh
+    if (isFirst ? since >= 0 : since < 0) return false
+    page.u32[o4 + highAt] = high
+    page.u16[o2 + lowAt] = low
     return true
   }
 }
+
+/** Of the lower bits of a time. */
+const LOW_RANGE = 2 ** 16
 
 /** value ← value · 2^(−Δ/halfLife) + amount, kept as of the newest event (exponential decay). */
 function decayUpdate(shape: TraitShape, context: Context, amount: () => number): Update {
