@@ -32,6 +32,7 @@ export function mergeAttributes(
   traits: Readonly<Record<string, unknown>>,
   time: number,
 ): void {
+  if (overwriteKnown(side, traits, time)) return
   const writes = writesOf(side)
   const put = (name: string, given: unknown): void => {
     const value = valueOf(given)
@@ -46,6 +47,35 @@ export function mergeAttributes(
     } else put(name, value)
   }
   keepNewest(side, [...writes.values()])
+}
+
+/**
+ * What most logins are: values for names that are there already and that stay within the limits. False
+ * when it is something else, and nothing was done.
+ */
+function overwriteKnown(
+  { attributes, attributeTimes }: SideData,
+  traits: Readonly<Record<string, unknown>>,
+  time: number,
+): boolean {
+  if (attributes === undefined || attributeTimes === undefined) return false
+  for (const name of Object.keys(traits)) {
+    if (!Object.hasOwn(attributes, name) || (valueOf(traits[name]) ?? null) === null) return false
+  }
+  const names = Object.keys(attributes)
+  let characters = 0
+  for (const name of names) {
+    const value = Object.hasOwn(traits, name) ? valueOf(traits[name]) : attributes[name]
+    characters += name.length + String(value).length
+  }
+  if (characters > ATTRIBUTES_CHARACTERS_MAX) return false
+  for (let i = 0; i < names.length; i++) {
+    const value = Object.hasOwn(traits, names[i]) ? valueOf(traits[names[i]]) : null
+    if (value === null || value === undefined || time < attributeTimes[i]) continue
+    attributes[names[i]] = value
+    attributeTimes[i] = time
+  }
+  return true
 }
 
 /** What can be kept of a trait; undefined for nothing. */

@@ -6,7 +6,7 @@ import { compileDefinition } from '../../src/profile/compile.ts'
 import { Fold } from '../../src/profile/fold.ts'
 import { profileText } from '../../src/profile/read.ts'
 import { ProfileStore } from '../../src/profile/store.ts'
-import { expectedProfile, profileDifferences } from './expected-profile.ts'
+import { profileDifferences, profileExpecter } from './expected-profile.ts'
 import { recordOf } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
 
@@ -16,6 +16,7 @@ const START = Date.UTC(2026, 2, 2, 9)
 
 const { definition } = loadProfileConfig('config/profile.yaml')
 const compiled = compileDefinition(definition)
+const expectedProfile = profileExpecter(definition)
 
 const names = [
   'Product Viewed',
@@ -101,7 +102,7 @@ describe('the expected profile', () => {
         const at = Math.min(cursor.arrivalTime + later, (next?.arrivalTime ?? Infinity) - 1)
         if (at < cursor.arrivalTime) return
         const found = JSON.parse(profileText(store, 0, at, '0:0')) as unknown
-        expect(profileDifferences(found, expectedProfile(journal, at, definition))).toEqual([])
+        expect(profileDifferences(found, expectedProfile(journal, at))).toEqual([])
       })
     })
     fc.assert(property, { numRuns: 60 })
@@ -109,8 +110,8 @@ describe('the expected profile', () => {
 
   it('is none before the first event', () => {
     const bytes = recordOf({ key: 'a', type: 'page', time: START - DAY, arrival: START })
-    expect(expectedProfile([bytes], START - 1, definition)).toBeNull()
-    expect(expectedProfile([bytes], START, definition)).toMatchObject({
+    expect(expectedProfile([bytes], START - 1)).toBeNull()
+    expect(expectedProfile([bytes], START)).toMatchObject({
       firstSeenAt: new Date(START - DAY).toISOString(),
     })
   })

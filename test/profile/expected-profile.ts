@@ -1,30 +1,38 @@
 import { RecordCursor } from '../../src/event/record-cursor.ts'
 import { PROFILE_PARTS } from '../../src/profile/definition.ts'
 import type { ProfileDefinition } from '../../src/profile/definition.ts'
+import { ReferenceExpressions } from './reference-expressions.ts'
 import { ReferenceProfile } from './reference.ts'
 
 /** A profile as JSON without what the records do not say: id, kind, position and links. */
 export type ExpectedProfile = Readonly<Record<string, unknown>>
 
+export type ExpectProfile = (records: readonly Uint8Array[], at: number) => ExpectedProfile | null
+
 /**
- * What a profile is at an instant, by definition: the plain fold of its records that had arrived by
- * then, in order of (arrival, place in the list), with what fell due by then. Null where no event had
- * arrived. `records` are the profile's, each in bytes of its own, in the order of the journal; kinds
- * other than event and timer are passed over.
+ * Gives `expectedProfile(records, at)`: what a profile is at an instant, by definition. That is the plain
+ * fold of its records that had arrived by then, in order of (arrival, place in the list), with what
+ * fell due by then; null where no event had arrived. `records` are the profile's, each in bytes of its
+ * own, in the order of the journal; kinds other than event and timer are passed over.
  */
-export function expectedProfile(
+export function profileExpecter(definition: ProfileDefinition): ExpectProfile {
+  const expressions = new ReferenceExpressions()
+  return (records, at) => expectedProfile(records, at, { definition, expressions })
+}
+
+function expectedProfile(
   records: readonly Uint8Array[],
   at: number,
-  definition: ProfileDefinition,
+  by: { readonly definition: ProfileDefinition; readonly expressions: ReferenceExpressions },
 ): ExpectedProfile | null {
   const cursor = new RecordCursor()
   const arrived = records
     .map((bytes) => ({ bytes, arrival: cursor.over(bytes).at(0).arrivalTime }))
     .filter(({ arrival }) => arrival <= at)
     .sort((a, b) => a.arrival - b.arrival)
-  const folded = new ReferenceProfile(definition)
+  const folded = new ReferenceProfile(by.definition, by.expressions)
   for (const { bytes } of arrived) folded.applyRecord(bytes)
-  return folded.firstSeen === 0 ? null : profileOf(folded.asOf(at), definition, at)
+  return folded.firstSeen === 0 ? null : profileOf(folded.asOf(at), by.definition, at)
 }
 
 /** A reference profile in the form of {@link ExpectedProfile}; give it advanced to `at`. */

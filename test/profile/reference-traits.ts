@@ -1,7 +1,7 @@
-import { compileExpression, parseExpression } from '../../src/profile/expression.ts'
 import type { Value } from '../../src/profile/expression.ts'
 import type { TraitDefinition } from '../../src/profile/definition.ts'
 import { defaultResolutionMs, durationMs } from '../../src/profile/time.ts'
+import type { ReferenceExpressions } from './reference-expressions.ts'
 import type { Entry, ReferenceProduct } from './reference-record.ts'
 
 export interface ReferenceTag {
@@ -17,19 +17,19 @@ export interface ReferenceStep {
 export type ReferenceValue = Value | readonly ReferenceTag[] | readonly ReferenceStep[]
 
 /** What an event adds: no value, one, or one of each product. */
-function valuesOf(trait: TraitDefinition, entry: Entry): Value[] {
+function valuesOf(
+  trait: TraitDefinition,
+  entry: Entry,
+  expressions: ReferenceExpressions,
+): Value[] {
   const { value } = trait
   if (trait.op === 'count' || trait.op === 'since' || value === undefined) return [1]
   const text = trait.text === true || trait.op === 'top' || trait.op === 'distinct'
   const all: Value[] = value.startsWith('products.')
     ? entry.products.map((product) => product[value.slice(9) as keyof ReferenceProduct])
-    : [expressionValue(value, entry)]
+    : [expressions.valueOf(value, entry)]
   if (text) return all.filter((v) => v !== null && v !== '').map((v) => String(v).slice(0, 512))
   return all.map(asNumber).filter(Number.isFinite)
-}
-
-function expressionValue(text: string, entry: Entry): Value {
-  return compileExpression(parseExpression(text), (name) => () => entry.field(name))()
 }
 
 export function asNumber(value: Value): number {
@@ -43,12 +43,16 @@ interface Weighed {
 }
 
 /** The last that came, newest last: its most special name, its time to the second, its value. */
-function stepsOf({ k = 16, value }: TraitDefinition, entries: readonly Entry[]): ReferenceStep[] {
+function stepsOf(
+  { k = 16, value }: TraitDefinition,
+  entries: readonly Entry[],
+  expressions: ReferenceExpressions,
+): ReferenceStep[] {
   return entries.slice(-k).map((entry) => {
     const event = entry.names[entry.names.length - 1]
     const time = new Date(Math.floor(entry.time / 1000) * 1000).toISOString()
     if (value === undefined) return { event, time }
-    const found = Math.fround(asNumber(expressionValue(value, entry)))
+    const found = Math.fround(asNumber(expressions.valueOf(value, entry)))
     return { event, time, value: Number.isFinite(found) ? found : null }
   })
 }
@@ -57,11 +61,12 @@ function stepsOf({ k = 16, value }: TraitDefinition, entries: readonly Entry[]):
 export function valueOf(
   trait: TraitDefinition,
   entries: readonly Entry[],
-  now: number,
+  at: { readonly now: number; readonly expressions: ReferenceExpressions },
 ): ReferenceValue {
-  if (trait.op === 'recent') return stepsOf(trait, entries)
+  const { now, expressions } = at
+  if (trait.op === 'recent') return stepsOf(trait, entries, expressions)
   const all: Weighed[] = entries.flatMap((entry) =>
-    valuesOf(trait, entry).map((value) => ({ time: entry.time, value })),
+    valuesOf(trait, entry, expressions).map((value) => ({ time: entry.time, value })),
   )
   const halfLife = durationMs(trait.halfLife ?? '')
   if (trait.op === 'top') return topOf(all, halfLife, trait.k ?? 5, now)

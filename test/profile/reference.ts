@@ -5,15 +5,12 @@ import type {
   ProfileDefinition,
   TraitDefinition,
 } from '../../src/profile/definition.ts'
-import {
-  compileExpression,
-  compilePredicate,
-  parseExpression,
-} from '../../src/profile/expression.ts'
+import { compileExpression, compilePredicate } from '../../src/profile/expression.ts'
 import type { Resolve, Value } from '../../src/profile/expression.ts'
 import { durationMs } from '../../src/profile/time.ts'
 import { recordOf } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
+import { ReferenceExpressions } from './reference-expressions.ts'
 import { ReferenceIdentity } from './reference-identity.ts'
 import { entryOf, traitsOf } from './reference-record.ts'
 import type { Entry } from './reference-record.ts'
@@ -22,6 +19,12 @@ import type { ReferenceTag, ReferenceValue } from './reference-traits.ts'
 
 const SESSION_GAP_MS = 30 * 60_000
 const GROUP_ID = STRING_FIELDS.indexOf('group_id')
+
+interface Reading {
+  readonly now: number
+  readonly entries: number
+  readonly values: Map<string, ReferenceValue>
+}
 
 interface Session {
   readonly start: number
@@ -43,19 +46,23 @@ export class ReferenceProfile {
   readonly states: Record<string, string> = {}
   readonly identity = new ReferenceIdentity()
   private readonly definition: ProfileDefinition
+  private readonly expressions: ReferenceExpressions
   private readonly entries: Entry[] = []
   private readonly enteredAt: Record<string, number> = {}
   private session: Session | null = null
   private started = false
+  /** Values that were computed for one instant and so many entries. */
+  private read: Readonly<Reading> = { now: 0, entries: 0, values: new Map() }
 
-  constructor(definition: ProfileDefinition) {
+  constructor(definition: ProfileDefinition, expressions = new ReferenceExpressions()) {
     this.definition = definition
+    this.expressions = expressions
     for (const { id, initial } of Object.values(definition.machines)) this.states[id] = initial
   }
 
   /** The profile as it will be at `now` if nothing comes: a copy. */
   asOf(now: number): ReferenceProfile {
-    const copy = new ReferenceProfile(this.definition)
+    const copy = new ReferenceProfile(this.definition, this.expressions)
     copy.clock = this.clock
     copy.firstSeen = this.firstSeen
     copy.lastSeen = this.lastSeen
@@ -105,16 +112,26 @@ export class ReferenceProfile {
       return finite(above / below)
     }
     if (trait.op === 'formula') {
-      const formula = parseExpression(trait.formula ?? '')
+      const formula = this.expressions.parse(trait.formula ?? '')
       return finite(asNumber(compileExpression(formula, this.names(now))()))
     }
-    const entries = this.entries.filter((entry) => selects(trait, entry))
-    return valueOf(trait, entries, now)
+    if (this.read.now !== now || this.read.entries !== this.entries.length) {
+      this.read = { now, entries: this.entries.length, values: new Map() }
+    }
+    const known = this.read.values.get(name)
+    if (known !== undefined) return known
+    const entries = this.entries.filter((entry) => this.selects(trait, entry))
+    const value = valueOf(trait, entries, { now, expressions: this.expressions })
+    this.read.values.set(name, value)
+    return value
   }
 
   isInSegment(name: string, now: number): boolean {
     if (!this.started) return false
-    return compilePredicate(parseExpression(this.definition.segments[name].when), this.names(now))()
+    return compilePredicate(
+      this.expressions.parse(this.definition.segments[name].when),
+      this.names(now),
+    )()
   }
 
   private applyEvent(cursor: RecordCursor): void {
@@ -220,10 +237,17 @@ export class ReferenceProfile {
     }
   }
 
+  private selects(trait: TraitDefinition, entry: Entry): boolean {
+    if (entry.bot && trait.bots !== true) return false
+    const on = [trait.on ?? []].flat() as string[]
+    if (!on.some((selector) => entry.names.includes(selector))) return false
+    return this.expressions.holds(trait.where, entry)
+  }
+
   private take(id: string, list: MachineTransition[], at: number, entry: Entry | null): boolean {
     for (const { target, guard, reenter } of list) {
       if (guard !== undefined) {
-        if (!compilePredicate(parseExpression(guard), this.names(at, { entry }))()) continue
+        if (!compilePredicate(this.expressions.parse(guard), this.names(at, { entry }))()) continue
       }
       if (target === undefined || (target === this.states[id] && reenter !== true)) return false
       this.states[id] = target
@@ -239,14 +263,6 @@ function candidates(
 ): MachineTransition[] {
   if (to === undefined) return []
   return typeof to === 'string' ? [{ target: to }] : ([to].flat() as MachineTransition[])
-}
-
-function selects(trait: TraitDefinition, entry: Entry): boolean {
-  if (entry.bot && trait.bots !== true) return false
-  const on = [trait.on ?? []].flat() as string[]
-  if (!on.some((selector) => entry.names.includes(selector))) return false
-  if (trait.where === undefined) return true
-  return compilePredicate(parseExpression(trait.where), (name) => () => entry.field(name))()
 }
 
 function finite(value: number): number | null {
