@@ -29,7 +29,12 @@ interface Image {
   readonly machines: Record<string, string>
 }
 
-function folded(records: readonly Uint8Array[]): { image(at: number): Image; store: ProfileStore } {
+interface Folded {
+  readonly image: (at: number) => Image
+  readonly store: ProfileStore
+}
+
+function folded(records: readonly Uint8Array[]): Folded {
   const store = new ProfileStore(compiled)
   const fold = new Fold(compiled, store)
   const cursor = new RecordCursor()
