@@ -61,7 +61,7 @@ const OPERATIONS = `| op | value | needs | may have |
 | \`count\` | number of events | \`on\` | \`where\`, \`window\` or \`halfLife\` |
 | \`sum\` | sum of \`value\` | \`on\`, \`value\` | \`where\`, \`window\` or \`halfLife\` |
 | \`mean\`, \`min\`, \`max\` | of \`value\` | \`on\`, \`value\` | \`where\`, \`window\` |
-| \`first\`, \`last\` | of \`value\` | \`on\`, \`value\` | \`where\`, \`text\` |
+| \`first\`, \`last\` | \`value\` of the event with the earliest, the latest event time | \`on\`, \`value\` | \`where\`, \`text\` |
 | \`since\` | seconds since the last event | \`on\` | \`where\` |
 | \`distinct\` | number of different texts of \`value\` | \`on\`, \`value\` | \`where\`, \`limit\` |
 | \`top\` | heaviest texts of \`value\`, with weights | \`on\`, \`value\`, \`halfLife\` | \`where\`, \`k\` |

@@ -54,16 +54,18 @@ export class ByteCounts {
     }
   }
 
-  /** {@link each} of one row; bytes count from the row's start. */
-  eachOf(row: number, visit: (byte: number, excess: number) => void): void {
+  /** As {@link each}, for the row that the store points at. */
+  eachOfRow(visit: (byte: number, excess: number) => void): void {
     if (this.excess.size === 0) return
+    const { page, row, o1 } = this.store
     for (let byte = 0; byte < this.rowBytes; byte++) {
+      if (page.u8[o1 + byte] !== BYTE_MAX) continue
       const excess = this.excess.get(row * this.rowBytes + byte)
       if (excess !== undefined) visit(byte, excess)
     }
   }
 
-  /** Takes back what {@link each} told. */
+  /** Takes back what {@link each} told; `first` is the row from which the byte is counted. */
   restore(first: number, byte: number, excess: number): void {
     this.excess.set(first * this.rowBytes + byte, excess)
   }

@@ -48,6 +48,10 @@ export interface TraitShape {
   b: Column | null
   /** top's weights; recent's values */
   c: Column | null
+  /** event time, in whole ms, of the value that `first` and `last` hold: its upper 32 bits of 48 */
+  timeHigh: Column | null
+  /** and its lower 16 bits */
+  timeLow: Column | null
   /** where recent's next event goes, which is where its oldest is */
   head: Column | null
   readonly k: number
@@ -173,6 +177,8 @@ function shapeOf(
     a: null,
     b: null,
     c: null,
+    timeHigh: null,
+    timeLow: null,
     head: null,
     k: trait.k ?? (trait.op === 'recent' ? RECENT_DEFAULT : TOP_DEFAULT),
     limit: trait.limit ?? DISTINCT_DEFAULT,
@@ -212,6 +218,9 @@ function addColumns(shape: TraitShape, layout: RowLayout): void {
   } else if (op === 'min' || op === 'max') shape.a = layout.add('f64', 1, Number.NaN)
   else if (op === 'first' || op === 'last') {
     shape.a = text === true ? layout.add('u32') : layout.add('f64', 1, Number.NaN)
+    // Any event comes before the time that `first` begins with, and after that of `last`.
+    shape.timeHigh = layout.add('u32', 1, op === 'first' ? 0xffff_ffff : 0)
+    shape.timeLow = layout.add('u16', 1, op === 'first' ? 0xffff : 0)
   } else if (op === 'since') shape.a = layout.add('f64')
   else if (op === 'distinct') {
     shape.a = layout.add('u16')

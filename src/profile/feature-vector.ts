@@ -2,6 +2,7 @@ import type { CompiledDefinition, TraitShape } from './compile.ts'
 import type { Context } from './context.ts'
 import { evaluatorOf } from './evaluator.ts'
 import { columnOf } from './layout.ts'
+import { lookaheadOf } from './lookahead.ts'
 import { writeSteps } from './recent.ts'
 import type { ProfileStore } from './store.ts'
 import { traitValuesOf } from './trait-values.ts'
@@ -40,9 +41,21 @@ export function featureNames(compiled: CompiledDefinition): string[] {
 
 /**
  * Writes a profile's feature vector as of `now` (or its clock, if later) to `out` from `offset` on;
- * missing values are NaN. Training and serving call this and nothing else. The row is not changed.
+ * missing values are NaN. Training and serving call this and nothing else. What falls due by `now` is
+ * counted in, whether timers ran or not. The row is not changed.
  */
 export function writeFeatures(
+  store: ProfileStore,
+  row: number,
+  now: number,
+  out: Float32Array,
+  offset: number,
+): void {
+  if (store.nextDue(row) > now) writeAsItIs(store, row, now, out, offset)
+  else lookaheadOf(store).readAt(row, now, () => writeAsItIs(store, row, now, out, offset))
+}
+
+function writeAsItIs(
   store: ProfileStore,
   row: number,
   now: number,

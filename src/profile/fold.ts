@@ -1,6 +1,7 @@
 import { MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND, STRING_FIELDS } from '../event/record.ts'
 import type { RecordCursor } from '../event/record-cursor.ts'
 import { eventNameOf } from '../event/vocabulary.ts'
+import { mergeAttributes, mergeGroup } from './attributes.ts'
 import { SESSION_GAP_MS } from './compile.ts'
 import type { CompiledDefinition } from './compile.ts'
 import type { Context, Signal } from './context.ts'
@@ -8,13 +9,7 @@ import { evaluatorOf } from './evaluator.ts'
 import type { Evaluator } from './evaluator.ts'
 import { chooseTransition, slotOfEvent, slotOfType, step } from './machine.ts'
 import type { MachineTable, Transition } from './machine.ts'
-import {
-  ATTRIBUTES_CHARACTERS_MAX,
-  ATTRIBUTES_MAX,
-  ATTRIBUTE_CHARACTERS_MAX,
-  GROUPS_MAX,
-} from './store.ts'
-import type { AttributeValue, ProfileStore } from './store.ts'
+import type { ProfileStore } from './store.ts'
 
 /** What a fold emits. */
 export interface Effect {
@@ -94,9 +89,8 @@ export class Fold {
     if (store.page.f64[store.o8 + columns.nextDue.index] <= time) this.fireUntil(row, time)
     const clock = Math.max(store.page.f64[store.o8 + columns.clock.index], time)
     store.page.f64[store.o8 + columns.clock.index] = clock
-    if (store.page.f64[store.o8 + columns.firstSeen.index] === 0) {
-      store.page.f64[store.o8 + columns.firstSeen.index] = time
-    }
+    const seen = store.page.f64[store.o8 + columns.firstSeen.index]
+    if (time < seen || seen === 0) store.page.f64[store.o8 + columns.firstSeen.index] = time
     const first = !bot && !this.isStarted()
     if (first) this.startMachines(clock)
     if (!bot) this.continueSession(row, time, clock)
@@ -238,14 +232,17 @@ export class Fold {
     this.take(row, index, chooseTransition(due.candidates, machine.guard), at)
   }
 
-  /** Opens or prolongs the session; a late event counts in it and changes no time. */
+  /**
+   * Opens or prolongs the session. A late event counts in an open one and opens none; it is the last
+   * one where only something else than a person's event has moved the clock beyond it.
+   */
   private continueSession(row: number, time: number, clock: number): void {
     const { store } = this
     const { columns } = this.compiled
-    const open = store.page.f64[store.o8 + columns.sessionStart.index] > 0
-    if (open) {
+    const last = store.o8 + columns.sessionLast.index
+    if (time > store.page.f64[last]) store.page.f64[last] = time
+    if (store.page.f64[store.o8 + columns.sessionStart.index] > 0) {
       store.page.u32[store.o4 + columns.sessionEvents.index]++
-      if (time === clock) store.page.f64[store.o8 + columns.sessionLast.index] = time
       return
     }
     if (time < clock) {
@@ -253,7 +250,6 @@ export class Fold {
       return
     }
     store.page.f64[store.o8 + columns.sessionStart.index] = time
-    store.page.f64[store.o8 + columns.sessionLast.index] = time
     store.page.u32[store.o4 + columns.sessionEvents.index] = 1
     this.signal(row, { name: 'Session Started', value: 0, position: 0 }, time)
   }
@@ -353,16 +349,13 @@ export class Fold {
   /** Identify attributes and groups, within the limits of side data. */
   private takeIdentity(row: number, cursor: RecordCursor): void {
     if (cursor.type === GROUP) {
-      const group = cursor.text(GROUP_ID)
-      const side = this.store.ensureSide(row)
-      const groups = (side.groups ?? []).filter((known) => known !== group)
-      side.groups = [...groups, group].slice(-GROUPS_MAX)
+      mergeGroup(this.store.ensureSide(row), cursor.text(GROUP_ID), cursor.eventTime)
     }
     if (cursor.type !== IDENTIFY) return
     const traits = this.context.path(['traits'])
     if (typeof traits !== 'object' || traits === null) return
     const side = this.store.ensureSide(row)
-    side.attributes = mergeAttributes(side.attributes ?? {}, traits as Record<string, unknown>)
+    mergeAttributes(side, traits as Record<string, unknown>, cursor.eventTime)
   }
 }
 
@@ -370,32 +363,6 @@ const TRACK = MESSAGE_TYPES.indexOf('track')
 const IDENTIFY = MESSAGE_TYPES.indexOf('identify')
 const GROUP = MESSAGE_TYPES.indexOf('group')
 const GROUP_ID = STRING_FIELDS.indexOf('group_id')
-
-/** New values over old; null removes; nested objects are flattened one level (`address.city`). */
-function mergeAttributes(
-  known: Record<string, AttributeValue>,
-  traits: Record<string, unknown>,
-): Record<string, AttributeValue> {
-  const merged = { ...known }
-  const put = (name: string, value: unknown): void => {
-    if (value === null) delete merged[name]
-    else if (typeof value === 'string') merged[name] = value.slice(0, ATTRIBUTE_CHARACTERS_MAX)
-    else if (typeof value === 'boolean') merged[name] = value
-    else if (typeof value === 'number' && Number.isFinite(value)) merged[name] = value
-  }
-  for (const [name, value] of Object.entries(traits)) {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      for (const [inner, nested] of Object.entries(value)) put(`${name}.${inner}`, nested)
-    } else put(name, value)
-  }
-  const names = Object.keys(merged)
-  let characters = 0
-  names.forEach((name, i) => {
-    characters += name.length + String(merged[name]).length
-    if (i >= ATTRIBUTES_MAX || characters > ATTRIBUTES_CHARACTERS_MAX) delete merged[name]
-  })
-  return merged
-}
 
 /** A machine's table bound to an evaluator, with the slots of events looked up once. */
 class MachineRun {

@@ -11,14 +11,18 @@ import { columnOf } from './layout.ts'
  * ```
  *  0 u32 rows      4 u32 bytes of keys
  *  8 u32 hashes   12 u32 bytes of side data
- * 16 u32 excesses    20 zero
+ * 16 u32 excesses    20 u32 form of the page
  * 24 the rows' columns as they lie in memory
  *    f64[hashes]     hashes of distinct traits: row by row, trait by trait, as many as the row says
  *    u32[2 excesses] byte among the columns, and what its count has beyond 255
  *    u16[rows] lengths of the keys, u8[rows] kinds of the keys
  *    the keys, then side data as JSON: `[[row in the page, data], …]`, nothing where no row has any
  * ```
+ *
+ * In a page of form 0 attributes and groups have no times: they count as older than any event. Form 1
+ * has them.
  */
+const PAGE_FORM = 1
 const HEAD_BYTES = 24
 const EXCESS_BYTES = 8
 const KEY_HEAD_BYTES = 3
@@ -63,7 +67,7 @@ export class PageCodec {
     view.setUint32(8, hashes, true)
     view.setUint32(12, side.length, true)
     view.setUint32(16, excesses.length, true)
-    view.setUint32(20, 0, true)
+    view.setUint32(20, PAGE_FORM, true)
     bytes.set(store.rowPage(page).u8.subarray(0, rows * rowBytes), HEAD_BYTES)
     this.clearHandles(view, rows)
     bytes.set(new Uint8Array(this.hashes.buffer, 0, 8 * hashes), columnsEnd)
@@ -84,6 +88,10 @@ export class PageCodec {
     const keyBytes = view.getUint32(4, true)
     const hashes = view.getUint32(8, true)
     const sideBytes = view.getUint32(12, true)
+    const form = view.getUint32(20, true)
+    if (form > PAGE_FORM) {
+      throw new Error(`page ${page} has form ${form}; this version reads up to ${PAGE_FORM}`)
+    }
     const first = page * store.rowsPerPage
     if (store.size !== first) throw new Error(`page ${page} follows ${store.size} profiles`)
     const columnsEnd = HEAD_BYTES + rows * store.compiled.layout.rowBytes

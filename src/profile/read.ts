@@ -7,6 +7,7 @@ import type { FieldList, PartForm, ProfileForm } from './profile-form.ts'
 import { idText } from './store.ts'
 import type { ProfileStore } from './store.ts'
 import { columnOf } from './layout.ts'
+import { lookaheadOf } from './lookahead.ts'
 import { traitValuesOf } from './trait-values.ts'
 import type { TraitValues } from './trait-values.ts'
 
@@ -58,9 +59,16 @@ export function profileText(
 
 /**
  * Appends a profile, or a part of it, as JSON. This is the answer to a look-up: what is the same in
- * all profiles lies ready as bytes, and the numbers are read in one pass. The row is not changed.
+ * all profiles lies ready as bytes, and the numbers are read in one pass. It is the profile as timers
+ * would have made it by `now`, whether they ran or not. The row is not changed.
  */
 export function writeProfile(store: ProfileStore, read: ProfileRead, out: JsonBytes): void {
+  const { row, now } = read
+  if (store.nextDue(row) > now) writeAsItIs(store, read, out)
+  else lookaheadOf(store).readAt(row, now, () => writeAsItIs(store, read, out))
+}
+
+function writeAsItIs(store: ProfileStore, read: ProfileRead, out: JsonBytes): void {
   const { row, now, position, scope } = read
   evaluatorOf(store).look(row, now)
   const form = profileForm(store.compiled)

@@ -2,7 +2,9 @@ import { MESSAGE_TYPES } from '../event/record.ts'
 import { eventNameOf } from '../event/vocabulary.ts'
 import type { TraitShape } from './compile.ts'
 import type { Context } from './context.ts'
+import type { Interner } from './interner.ts'
 import { columnOf } from './layout.ts'
+import { SESSION_SIGNALS } from './machine.ts'
 
 /**
  * Keeps the last `k` events in a ring: the number of the event's name, its time in whole seconds
@@ -75,12 +77,18 @@ function nameReader(context: Context): () => number {
   const byType: number[] = []
   return () => {
     const { signal, cursor } = context
-    if (signal !== null) return strings.internText(signal.name)
+    if (signal !== null) return numberOfSignal(strings, signal.name)
     const { type, eventCode } = cursor
     if (type !== TRACK) return (byType[type] ??= strings.internText(MESSAGE_TYPES[type]))
     if (eventCode > 0) return (byCode[eventCode] ??= strings.internText(eventNameOf(eventCode)))
     return strings.intern(cursor.bytes, cursor.messageIdEnd, cursor.nameEnd)
   }
+}
+
+/** Both signals are numbered together, so that who looks ahead to a session's end numbers nothing new. */
+function numberOfSignal(strings: Interner, name: string): number {
+  const numbers = SESSION_SIGNALS.map((signal) => strings.internText(signal))
+  return numbers[SESSION_SIGNALS.findIndex((signal) => signal === name)]
 }
 
 const TRACK = MESSAGE_TYPES.indexOf('track')

@@ -22,21 +22,24 @@ export type JoinState = Omit<Identity, 'forward' | 'links'>
 
 export type AttributeValue = string | number | boolean
 
-/** What of a profile is not numeric; bounded by the limits below. */
+/** What of a profile is not numeric; bounded by the limits of attributes.ts. */
 export interface SideData {
+  /** What identify told, by name. */
   attributes?: Record<string, AttributeValue>
+  /** Event times of the attributes, in the order of their keys; 0 for one from before they were kept. */
+  attributeTimes?: number[]
+  /** Attributes that were removed, and the event times of that. */
+  removals?: Record<string, number>
+  /** Newest last. */
   groups?: string[]
+  /** Event times of the groups, in their order. */
+  groupTimes?: number[]
   links?: readonly Link[]
   forward?: StoreKey
   joins?: JoinState
   /** Sequence of the first record that is not folded yet. */
   unfolded?: number
 }
-
-export const ATTRIBUTES_MAX = 64
-export const ATTRIBUTE_CHARACTERS_MAX = 1024
-export const ATTRIBUTES_CHARACTERS_MAX = 8192
-export const GROUPS_MAX = 8
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -289,11 +292,11 @@ export class ProfileStore {
 
   setIdentity(row: number, { forward, links, ...joins }: Identity): void {
     this.setMark(row, ROW_MARK.forwarded, forward !== null)
-    const { attributes, groups, unfolded } = this.side.get(row) ?? NO_SIDE
+    const side = this.side.get(row) ?? NO_SIDE
+    const { unfolded } = side
     this.side.set(row, {
-      ...(attributes && { attributes }),
+      ...foldedOf(side),
       ...(unfolded !== undefined && { unfolded }),
-      ...(groups && { groups }),
       ...(links.length > 0 && { links }),
       ...(forward && { forward }),
       joins,
@@ -344,15 +347,12 @@ export class ProfileStore {
     this.counts.forgetRow()
     from.at(other)
     this.page.u8.set(from.page.u8.subarray(from.o1, from.o1 + this.rowBytes), this.o1)
-    from.counts.eachOf(other, (byte, excess) => this.counts.restore(row, byte, excess))
+    from.counts.eachOfRow((byte, excess) => this.counts.restore(row, byte, excess))
     this.takeSets(from)
     this.restoreKept(kept)
-    const { attributes, groups } = from.side.get(other) ?? {}
     const side = { ...this.side.get(row) }
-    if (attributes === undefined) delete side.attributes
-    else side.attributes = attributes
-    if (groups === undefined) delete side.groups
-    else side.groups = groups
+    forgetFolded(side)
+    Object.assign(side, foldedOf(from.side.get(other) ?? NO_SIDE))
     if (Object.keys(side).length === 0) this.side.delete(row)
     else this.side.set(row, side)
     this.page.dueFrom = Math.min(this.page.dueFrom, this.nextDue(row))
@@ -401,8 +401,7 @@ export class ProfileStore {
     this.restoreKept(kept)
     const side = this.side.get(row)
     if (side === undefined) return
-    delete side.attributes
-    delete side.groups
+    forgetFolded(side)
     if (Object.keys(side).length === 0) this.side.delete(row)
   }
 
@@ -476,6 +475,31 @@ export class ProfileStore {
 const NO_JOINS: JoinState = { pending: [], decided: -1, former: [] }
 const NO_LINKS: readonly Link[] = []
 const NO_SIDE: SideData = {}
+
+/** Of side data, what the fold makes. */
+function foldedOf({
+  attributes,
+  attributeTimes,
+  removals,
+  groups,
+  groupTimes,
+}: SideData): SideData {
+  return {
+    ...(attributes && { attributes }),
+    ...(attributeTimes && { attributeTimes }),
+    ...(removals && { removals }),
+    ...(groups && { groups }),
+    ...(groupTimes && { groupTimes }),
+  }
+}
+
+function forgetFolded(side: SideData): void {
+  delete side.attributes
+  delete side.attributeTimes
+  delete side.removals
+  delete side.groups
+  delete side.groupTimes
+}
 
 /** Longest key that is worth to take character by character instead of through an encoder. */
 const SHORT_CHARACTERS = 96

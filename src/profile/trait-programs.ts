@@ -113,16 +113,37 @@ function takeNumber(shape: TraitShape, context: Context): (value: number) => voi
       if (Number.isNaN(known) || value * sign < known * sign) store.page.f64[store.o8 + at] = value
     }
   }
-  if (op === 'first') {
-    return (value) => {
-      if (Number.isNaN(store.page.f64[store.o8 + at])) store.page.f64[store.o8 + at] = value
-    }
-  }
+  const isTaken = takesTime(shape, context)
   return (value) => {
-    const late = context.time < context.now
-    if (!late || Number.isNaN(store.page.f64[store.o8 + at])) store.page.f64[store.o8 + at] = value
+    if (isTaken()) store.page.f64[store.o8 + at] = value
   }
 }
+
+/**
+ * Whether the event at hand gives `first` or `last` its value, which depends on event times alone: the
+ * earliest is first, the latest last; of equal ones the one folded earlier, or later. If so, its time
+ * is kept as the value's.
+ */
+function takesTime(shape: TraitShape, context: Context): () => boolean {
+  const { store } = context
+  const highAt = columnOf(shape.timeHigh)
+  const lowAt = columnOf(shape.timeLow)
+  const isFirst = shape.definition.op === 'first'
+  return () => {
+    const { page, o4, o2 } = store
+    const high = Math.floor(context.time / LOW_RANGE)
+    const low = Math.floor(context.time - high * LOW_RANGE)
+    const knownHigh = page.u32[o4 + highAt]
+    const since = high === knownHigh ? low - page.u16[o2 + lowAt] : high - knownHigh
+    if (isFirst ? since >= 0 : since < 0) return false
+    page.u32[o4 + highAt] = high
+    page.u16[o2 + lowAt] = low
+    return true
+  }
+}
+
+/** Of the lower bits of a time. */
+const LOW_RANGE = 2 ** 16
 
 /** value ← value · 2^(−Δ/halfLife) + amount, kept as of the newest event (exponential decay). */
 function decayUpdate(shape: TraitShape, context: Context, amount: () => number): Update {
@@ -199,12 +220,11 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
   if (op === 'top') return takeTop(shape, context)
   if (op === 'distinct') return takeDistinct(shape, context)
   const at = columnOf(shape.a)
+  const isTaken = takesTime(shape, context)
   return (bytes, start, end) => {
+    if (!isTaken()) return
     const known = store.page.u32[store.o4 + at]
-    const late = context.time < context.now
-    if (known !== 0) {
-      if (op === 'first' || late || store.strings.is(known, bytes, start, end)) return
-    }
+    if (known !== 0 && store.strings.is(known, bytes, start, end)) return
     store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end)
   }
 }

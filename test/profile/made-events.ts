@@ -21,13 +21,15 @@ export interface MadeProduct {
 export interface MadeEvent {
   readonly key: string
   readonly time: number
+  /** As the time unless it is told. */
+  readonly arrival?: number
   readonly type: MessageType
   readonly name?: string
   readonly bot?: boolean
   readonly numbers?: Partial<Record<NumberField, number>>
   readonly strings?: Partial<Record<StringField, string>>
   readonly products?: readonly MadeProduct[]
-  readonly traits?: Readonly<Record<string, string | number | boolean | null>>
+  readonly traits?: Readonly<Record<string, unknown>>
   readonly properties?: Readonly<Record<string, string | number>>
 }
 
@@ -43,7 +45,7 @@ export function writeEvent(writer: RecordWriter, event: MadeEvent): void {
   fields.type = MESSAGE_TYPES.indexOf(event.type)
   fields.flags = event.bot === true ? RECORD_FLAG.bot : 0
   fields.eventTime = event.time
-  fields.arrivalTime = event.time
+  fields.arrivalTime = event.arrival ?? event.time
   fields.keyKind = KEY_KIND.anonymous
   fields.key = event.key
   const name = event.name ?? ''
@@ -67,14 +69,14 @@ export function writeEvent(writer: RecordWriter, event: MadeEvent): void {
   writer.append(fields)
 }
 
-export function timerRecord(key: string, time: number): Uint8Array {
+export function timerRecord(key: string, time: number, arrival = time): Uint8Array {
   const writer = new RecordWriter(1024)
   const fields = createRecordFields()
   fields.kind = RECORD_KIND.timer
   fields.keyKind = KEY_KIND.anonymous
   fields.key = key
   fields.eventTime = time
-  fields.arrivalTime = time
+  fields.arrivalTime = arrival
   writer.append(fields)
   return writer.take()
 }

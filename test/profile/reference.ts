@@ -1,73 +1,92 @@
+import { RECORD_KIND, STRING_FIELDS } from '../../src/event/record.ts'
+import { RecordCursor } from '../../src/event/record-cursor.ts'
 import type {
   MachineTransition,
   ProfileDefinition,
   TraitDefinition,
 } from '../../src/profile/definition.ts'
-import {
-  compileExpression,
-  compilePredicate,
-  parseExpression,
-} from '../../src/profile/expression.ts'
+import { compileExpression, compilePredicate } from '../../src/profile/expression.ts'
 import type { Resolve, Value } from '../../src/profile/expression.ts'
-import { defaultResolutionMs, durationMs } from '../../src/profile/time.ts'
+import { durationMs } from '../../src/profile/time.ts'
+import { recordOf } from './made-events.ts'
 import type { MadeEvent } from './made-events.ts'
+import { ReferenceExpressions } from './reference-expressions.ts'
+import { ReferenceIdentity } from './reference-identity.ts'
+import { entryOf, traitsOf } from './reference-record.ts'
+import type { Entry } from './reference-record.ts'
+import { asNumber, valueOf } from './reference-traits.ts'
+import type { ReferenceTag, ReferenceValue } from './reference-traits.ts'
 
 const SESSION_GAP_MS = 30 * 60_000
+const GROUP_ID = STRING_FIELDS.indexOf('group_id')
 
-export interface ReferenceTag {
-  readonly value: string
-  readonly weight: number
+interface Reading {
+  readonly now: number
+  readonly entries: number
+  readonly values: Map<string, ReferenceValue>
 }
-/** `value` is there only where the trait declares one. */
-export interface ReferenceStep {
-  readonly event: string
-  readonly time: string
-  readonly value?: number | null
-}
-export type ReferenceValue = Value | readonly ReferenceTag[] | readonly ReferenceStep[]
 
-/** Something that traits may count: an event or a session's signal. */
-interface Entry {
-  readonly names: readonly string[]
-  readonly time: number
-  /** Older than the profile's clock when it came. */
-  readonly late: boolean
-  readonly bot: boolean
-  readonly field: (name: string) => Value
-  readonly products: MadeEvent['products']
+interface Session {
+  readonly start: number
+  readonly last: number
+  readonly events: number
 }
 
 /**
  * A profile by definition: all that came is kept, and every trait is computed from all of it on
- * each reading. Slow and plain on purpose; it shares the expression language with the fold, no more.
+ * each reading. Slow and plain on purpose; it shares the expression language and the record's cursor
+ * with the fold, no more.
  */
 export class ReferenceProfile {
   clock = 0
+  /** Of all events; 0 for none. */
+  firstSeen = 0
+  /** Of people's events; 0 for none. */
+  lastSeen = 0
   readonly states: Record<string, string> = {}
+  readonly identity = new ReferenceIdentity()
   private readonly definition: ProfileDefinition
+  private readonly expressions: ReferenceExpressions
   private readonly entries: Entry[] = []
-  private readonly attributes: Record<string, Value> = {}
   private readonly enteredAt: Record<string, number> = {}
-  private session: { start: number; last: number; events: number } | null = null
+  private session: Session | null = null
   private started = false
+  /** Values that were computed for one instant and so many entries. */
+  private read: Readonly<Reading> = { now: 0, entries: 0, values: new Map() }
 
-  constructor(definition: ProfileDefinition) {
+  constructor(definition: ProfileDefinition, expressions = new ReferenceExpressions()) {
     this.definition = definition
+    this.expressions = expressions
     for (const { id, initial } of Object.values(definition.machines)) this.states[id] = initial
   }
 
+  /** The profile as it will be at `now` if nothing comes: a copy. */
+  asOf(now: number): ReferenceProfile {
+    const copy = new ReferenceProfile(this.definition, this.expressions)
+    copy.clock = this.clock
+    copy.firstSeen = this.firstSeen
+    copy.lastSeen = this.lastSeen
+    Object.assign(copy.states, this.states)
+    Object.assign(copy.enteredAt, this.enteredAt)
+    copy.identity.takeAll(this.identity)
+    copy.entries.push(...this.entries)
+    copy.session = this.session
+    copy.started = this.started
+    copy.advance(now)
+    return copy
+  }
+
   apply(event: MadeEvent): void {
-    this.advance(event.time)
-    const late = event.time < this.clock
-    this.clock = Math.max(this.clock, event.time)
-    if (event.bot !== true) this.beginOrProlong(event.time, late)
-    const entry = entryOf(event, late)
-    this.entries.push(entry)
-    for (const [name, value] of Object.entries(event.traits ?? {})) {
-      if (value === null) delete this.attributes[name]
-      else this.attributes[name] = value
-    }
-    if (event.bot !== true) this.transition(entry, this.clock)
+    this.applyRecord(recordOf(event))
+  }
+
+  /** Applies a record of its own bytes; false for one that is neither event nor timer. */
+  applyRecord(bytes: Uint8Array): boolean {
+    const cursor = new RecordCursor().over(bytes).at(0)
+    if (cursor.kind === RECORD_KIND.timer) this.timer(cursor.eventTime)
+    else if (cursor.kind === RECORD_KIND.event) this.applyEvent(cursor)
+    else return false
+    return true
   }
 
   timer(now: number): void {
@@ -93,23 +112,51 @@ export class ReferenceProfile {
       return finite(above / below)
     }
     if (trait.op === 'formula') {
-      return compileExpression(parseExpression(trait.formula ?? ''), this.names(now))()
+      const formula = this.expressions.parse(trait.formula ?? '')
+      return finite(asNumber(compileExpression(formula, this.names(now))()))
     }
-    const entries = this.entries.filter((entry) => selects(trait, entry))
-    return valueOf(trait, entries, now)
+    if (this.read.now !== now || this.read.entries !== this.entries.length) {
+      this.read = { now, entries: this.entries.length, values: new Map() }
+    }
+    const known = this.read.values.get(name)
+    if (known !== undefined) return known
+    const entries = this.entries.filter((entry) => this.selects(trait, entry))
+    const value = valueOf(trait, entries, { now, expressions: this.expressions })
+    this.read.values.set(name, value)
+    return value
   }
 
   isInSegment(name: string, now: number): boolean {
     if (!this.started) return false
-    return compilePredicate(parseExpression(this.definition.segments[name].when), this.names(now))()
+    return compilePredicate(
+      this.expressions.parse(this.definition.segments[name].when),
+      this.names(now),
+    )()
   }
 
-  private names(now: number, entry?: Entry): Resolve {
+  private applyEvent(cursor: RecordCursor): void {
+    const entry = entryOf(cursor)
+    const { time, bot } = entry
+    this.advance(time)
+    const late = time < this.clock
+    this.clock = Math.max(this.clock, time)
+    this.firstSeen = this.firstSeen === 0 ? time : Math.min(this.firstSeen, time)
+    if (!bot) this.beginOrProlong(time, late)
+    this.entries.push(entry)
+    if (entry.names.includes('identify')) this.identity.identify(traitsOf(cursor), time)
+    if (entry.names.includes('group')) this.identity.group(cursor.text(GROUP_ID), time)
+    if (!bot) this.transition(entry, this.clock)
+  }
+
+  /** What expressions see; with `guard`, a machine's: `traits.…` are then the event's. */
+  private names(now: number, guard?: { entry: Entry | null }): Resolve {
     return (name, args) => () => {
       if (name === 'tag' && args !== undefined) return this.tag(String(args[0]), args[1], now)
       if (name.startsWith('machine.')) return this.states[name.slice(8)]
-      if (name.startsWith('traits.')) return this.attributes[name.slice(7)] ?? null
-      const field = entry?.field(name) ?? null
+      const field = guard?.entry?.field(name) ?? null
+      if (name.startsWith('traits.')) {
+        return guard === undefined ? this.identity.attribute(name.slice(7)) : field
+      }
       if (field !== null || !Object.hasOwn(this.definition.traits, name)) return field
       const value = this.trait(name, now)
       if (this.definition.traits[name].op !== 'top') return value as Value
@@ -127,9 +174,10 @@ export class ReferenceProfile {
       this.started = true
       for (const id of Object.keys(this.states)) this.enteredAt[id] = this.clock
     }
+    this.lastSeen = Math.max(this.lastSeen, time)
     if (this.session !== null) {
-      this.session.events++
-      if (!late) this.session.last = time
+      const { start, last, events } = this.session
+      this.session = { start, last: Math.max(last, time), events: events + 1 }
     } else if (!late) {
       this.session = { start: time, last: time, events: 1 }
       this.signal('Session Started', time, 0, 0)
@@ -139,7 +187,7 @@ export class ReferenceProfile {
   private signal(name: string, at: number, value: number, position: number): void {
     const values: Record<string, Value> = { value, position, event: name }
     const field = (of: string): Value => values[of] ?? null
-    const entry = { names: [name], time: at, late: false, bot: false, field, products: [] }
+    const entry = { names: [name], time: at, bot: false, field, products: [] }
     this.entries.push(entry)
     this.transition(entry, at)
   }
@@ -165,29 +213,41 @@ export class ReferenceProfile {
       changed = true
     }
     for (const { id, states } of Object.values(this.definition.machines)) {
-      for (const [delay, to] of Object.entries(states[this.states[id]].after ?? {})) {
+      const { after = {}, on = {} } = states[this.states[id]]
+      for (const [delay, to] of Object.entries(after)) {
         if (this.enteredAt[id] + durationMs(delay) !== at) continue
-        changed = this.take(id, to, at) || changed
+        changed = this.take(id, [...candidates(to), ...candidates(on['*'])], at, null) || changed
         break
       }
     }
     return changed
   }
 
+  /** The candidates of the most special name come first, those of `*` last. */
   private transition(entry: Entry, at: number): void {
+    const names = [...entry.names.filter((name) => name !== '*').reverse(), '*']
     for (const { id, states } of Object.values(this.definition.machines)) {
       const { on = {} } = states[this.states[id]]
-      const named = [...entry.names].reverse().filter((name) => name !== '*')
-      const found = named.map((name) => on[name]).find((to) => to !== undefined)
-      if (found !== undefined) this.take(id, found, at, entry)
+      this.take(
+        id,
+        names.flatMap((name) => candidates(on[name])),
+        at,
+        entry,
+      )
     }
   }
 
-  private take(id: string, to: Transitions, at: number, entry?: Entry): boolean {
-    const list = typeof to === 'string' ? [{ target: to }] : [to].flat()
-    for (const { target, guard, reenter } of list as MachineTransition[]) {
+  private selects(trait: TraitDefinition, entry: Entry): boolean {
+    if (entry.bot && trait.bots !== true) return false
+    const on = [trait.on ?? []].flat() as string[]
+    if (!on.some((selector) => entry.names.includes(selector))) return false
+    return this.expressions.holds(trait.where, entry)
+  }
+
+  private take(id: string, list: MachineTransition[], at: number, entry: Entry | null): boolean {
+    for (const { target, guard, reenter } of list) {
       if (guard !== undefined) {
-        if (!compilePredicate(parseExpression(guard), this.names(at, entry))()) continue
+        if (!compilePredicate(this.expressions.parse(guard), this.names(at, { entry }))()) continue
       }
       if (target === undefined || (target === this.states[id] && reenter !== true)) return false
       this.states[id] = target
@@ -198,131 +258,11 @@ export class ReferenceProfile {
   }
 }
 
-type Transitions = MachineTransition | readonly MachineTransition[] | string
-
-function entryOf(event: MadeEvent, late: boolean): Entry {
-  const names = event.type === 'track' ? ['*', 'track', event.name ?? ''] : ['*', event.type]
-  const field = (name: string): Value => {
-    if (name === 'event') return event.type === 'track' ? (event.name ?? null) : null
-    if (name === 'type') return event.type
-    if (name.startsWith('properties.')) return event.properties?.[name.slice(11)] ?? null
-    const values: Record<string, Value | undefined> = { ...event.numbers, ...event.strings }
-    return values[name] ?? null
-  }
-  const { time, bot = false, products = [] } = event
-  return { names, time, late, bot, field, products }
-}
-
-function selects(trait: TraitDefinition, entry: Entry): boolean {
-  if (entry.bot && trait.bots !== true) return false
-  const on = [trait.on ?? []].flat() as string[]
-  if (!on.some((selector) => entry.names.includes(selector))) return false
-  if (trait.where === undefined) return true
-  return compilePredicate(parseExpression(trait.where), (name) => () => entry.field(name))()
-}
-
-/** What an event adds: no value, one, or one of each product. */
-function valuesOf(trait: TraitDefinition, entry: Entry): Value[] {
-  const { value } = trait
-  if (trait.op === 'count' || trait.op === 'since' || value === undefined) return [1]
-  const text = trait.text === true || trait.op === 'top' || trait.op === 'distinct'
-  const all = value.startsWith('products.')
-    ? (entry.products ?? []).map((product) => {
-        if (value === 'products.quantity') return product.quantity ?? null
-        return value === 'products.price' ? (product.price ?? null) : (product.id ?? null)
-      })
-    : [compileExpression(parseExpression(value), (name) => () => entry.field(name))()]
-  return all.filter((v) => (text ? v !== null && v !== '' : typeof v === 'number'))
-}
-
-interface Weighed {
-  readonly time: number
-  readonly late: boolean
-  readonly value: Value
-}
-
-/** The last that came, newest last: its most special name, its time to the second, its value. */
-function stepsOf({ k = 16, value }: TraitDefinition, entries: readonly Entry[]): ReferenceStep[] {
-  return entries.slice(-k).map((entry) => {
-    const event = entry.names[entry.names.length - 1]
-    const time = new Date(Math.floor(entry.time / 1000) * 1000).toISOString()
-    if (value === undefined) return { event, time }
-    const found = compileExpression(parseExpression(value), (name) => () => entry.field(name))()
-    return { event, time, value: typeof found === 'number' ? Math.fround(found) : null }
-  })
-}
-
-function valueOf(trait: TraitDefinition, entries: readonly Entry[], now: number): ReferenceValue {
-  if (trait.op === 'recent') return stepsOf(trait, entries)
-  const all: Weighed[] = entries.flatMap((entry) =>
-    valuesOf(trait, entry).map((value) => ({ time: entry.time, late: entry.late, value })),
-  )
-  const halfLife = durationMs(trait.halfLife ?? '')
-  if (trait.op === 'top') return topOf(all, halfLife, trait.k ?? 5, now)
-  if (trait.op === 'since') {
-    if (all.length === 0) return null
-    return (now - Math.max(...all.map((one) => one.time))) / 1000
-  }
-  if (trait.op === 'distinct') {
-    return Math.min(trait.limit ?? 4096, new Set(all.map((one) => one.value)).size)
-  }
-  if (trait.op === 'first') return all[0]?.value ?? null
-  if (trait.op === 'last') {
-    let last: Value = null
-    for (const { value, late } of all) if (last === null || !late) last = value
-    return last
-  }
-  if (trait.halfLife !== undefined) {
-    return all.reduce((sum, one) => sum + Number(one.value) * 2 ** ((one.time - now) / halfLife), 0)
-  }
-  return statistic(
-    trait.op,
-    inWindow(trait, all, now).map((one) => Number(one.value)),
-  )
-}
-
-/** Buckets are aligned to the epoch; the window is the newest of them. */
-function inWindow(trait: TraitDefinition, all: Weighed[], now: number): Weighed[] {
-  if (trait.window === undefined) return all
-  const window = durationMs(trait.window)
-  const width = durationMs(trait.resolution ?? '') || defaultResolutionMs(window)
-  const oldest = Math.floor(now / width) - window / width
-  return all.filter((one) => Math.floor(one.time / width) > oldest)
-}
-
-function statistic(op: string, values: readonly number[]): number | null {
-  const sum = values.reduce((a, b) => a + b, 0)
-  if (op === 'count') return values.length
-  if (op === 'sum') return sum
-  if (values.length === 0) return null
-  if (op === 'mean') return sum / values.length
-  return op === 'min' ? Math.min(...values) : Math.max(...values)
-}
-
-/** `k` places; a new string takes an empty place, else the first of the lightest. */
-function topOf(all: readonly Weighed[], halfLife: number, k: number, now: number): ReferenceTag[] {
-  const places: { value: string; weight: number }[] = []
-  for (let i = 0; i < k; i++) places.push({ value: '', weight: 0 })
-  let reference = 0
-  for (const { time, value } of all) {
-    if (time >= reference) {
-      const factor = 2 ** ((reference - time) / halfLife)
-      for (const place of places) place.weight = Math.fround(place.weight * factor)
-      reference = time
-    }
-    const amount = 2 ** ((time - reference) / halfLife)
-    const known = places.find((place) => place.value === value)
-    const lightest = places.reduce((a, b) => (b.weight < a.weight ? b : a))
-    if (known === undefined) {
-      lightest.value = String(value)
-      lightest.weight = Math.fround(amount)
-    } else known.weight = Math.fround(known.weight + amount)
-  }
-  const factor = 2 ** ((reference - now) / halfLife)
-  return places
-    .filter((place) => place.value !== '')
-    .map(({ value, weight }) => ({ value, weight: weight * factor }))
-    .sort((a, b) => b.weight - a.weight)
+function candidates(
+  to: MachineTransition | readonly MachineTransition[] | string | undefined,
+): MachineTransition[] {
+  if (to === undefined) return []
+  return typeof to === 'string' ? [{ target: to }] : ([to].flat() as MachineTransition[])
 }
 
 function finite(value: number): number | null {

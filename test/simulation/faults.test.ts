@@ -133,7 +133,7 @@ test('a profile into which last year is imported is the same live and by time tr
   expect(await scenario.broken()).toEqual([])
 })
 
-test.fails('a login that comes late does not overwrite what is known since', async () => {
+test('a login that comes late does not overwrite what is known since', async () => {
   const scenario = await Scenario.start()
   const { world, shoppers } = scenario
   const user = scenario.user(0)
