@@ -386,6 +386,7 @@ export class ShardActor {
 
   private endTurn(): void {
     this.refolder.collectMarked()
+    this.refolder.endTurn()
     this.background.run()
     this.turn.flush()
     const effects = this.live.wantsEffects ? this.fold.effects.take() : []

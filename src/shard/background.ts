@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/clock.ts'
 
 /** Work of one turn at most: steps (a record read or folded each), and time where steps are dear. */
-export const STEPS_A_TURN = 1_000
+export const STEPS_A_TURN = 256
 const MS_A_TURN = 4
 /** Steps between two looks at the clock. */
 const STEPS_A_LOOK = 16

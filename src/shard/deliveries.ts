@@ -14,9 +14,6 @@ import type { Commands } from './commands.ts'
 import type { Refolder } from './refolder.ts'
 import type { Place, Turn } from './turn.ts'
 
-/** Records that are folded again within the turn of a join, before its event; more go in slices. */
-const FOLDED_AT_ONCE = 512
-
 /**
  * Carries out the commands of other shards (and of this one). Each is journalled once: what is not
  * above the newest from its source is a repeat and only answered. A command is answered, through its
@@ -148,9 +145,8 @@ export class Deliveries {
 
   /** Small profiles are folded again at once, so that the event finds them as they will be. */
   private whenFolded(row: number, batch: Batch, action: () => void): void {
-    const { profiles } = this.turn.parts
     if (!this.turn.waitsForFold(row)) return action()
-    if (profiles.history(row) <= FOLDED_AT_ONCE) this.refolder.foldNow(row)
+    this.refolder.foldIfSmall(row)
     if (!this.turn.waitsForFold(row)) return action()
     batch.hold()
     this.refolder.whenFolded(row, () => {

@@ -10,6 +10,8 @@ import type { Replayer } from '../replay/replayer.ts'
 import type { Background } from './background.ts'
 import type { Turn } from './turn.ts'
 
+/** Records that are folded again within a turn, before a join's event; more go in slices. */
+const FOLDED_AT_ONCE = 256
 /** Shadow rows before the shadow store is made anew. */
 const SHADOWS_MAX = 1_000
 
@@ -34,6 +36,7 @@ export class Refolder {
   private readonly waiting = new Map<number, (() => void)[]>()
   private shadow: { profiles: ProfileStore; fold: Fold } | null = null
   private active = false
+  private atOnce = FOLDED_AT_ONCE
   /** Profiles folded again so far. */
   refolded = 0
 
@@ -65,8 +68,16 @@ export class Refolder {
     this.waiting.set(row, actions)
   }
 
-  /** Folds one marked row at once. */
-  foldNow(row: number): void {
+  /** A turn has ended: the next may fold small profiles at once again. */
+  endTurn(): void {
+    this.atOnce = FOLDED_AT_ONCE
+  }
+
+  /** Folds a marked row at once where the turn has room for that. */
+  foldIfSmall(row: number): void {
+    const records = this.parts.profiles.history(row)
+    if (records > this.atOnce) return
+    this.atOnce -= records
     this.queue.delete(row)
     this.parts.replayer.marked.delete(row)
     while (!finish(this.refold(row))) continue

@@ -326,8 +326,8 @@ export function idsAreJoined({ messages, answers, view }: Quiet): Broken[] {
   const links = new Map(answers.map(({ key, live }) => [key, linksOf(live)]))
   const faults: string[] = []
   for (const message of messages) {
-    if (message.type !== 'identify' || !isAcknowledged(message) || message.refused !== null)
-      continue
+    if (message.type !== 'identify' || message.anonymous === null) continue
+    if (!isAcknowledged(message) || message.refused !== null) continue
     const root = `user:${model.rootOf(message.user ?? '')}`
     const known = links.get(root)
     if (known === undefined || known.includes(`anonymous:${message.anonymous}`)) continue

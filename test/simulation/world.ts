@@ -24,7 +24,7 @@ const FAILED_STARTS_MAX = 5
 /** Calls from when a join comes to a state to the crash that is to meet it there. */
 const CALLS_AFTER_STATE_MAX = 4
 /** Calls of its store in which a turn must get by, whatever is joined or asked; recovery apart. */
-const TURN_STORE_CALLS_MAX = 256
+const TURN_STORE_CALLS_MAX = 1_024
 
 export interface WorldOptions {
   readonly seed: number
