@@ -97,6 +97,11 @@ export class RecordWriter {
     return start
   }
 
+  /** Sets the arrival of the record at `offset`. */
+  setArrival(offset: number, arrivalTime: number): void {
+    this.view.setFloat64(offset + 16, arrivalTime, true)
+  }
+
   /** Appends a record already in canonical form and returns its byte offset. */
   appendBytes(source: Uint8Array, start: number, byteLength: number): number {
     this.reserve(byteLength)

@@ -34,6 +34,12 @@ import type { Hash64 } from './hash.ts'
  * ```
  */
 
+/**
+ * Between the arrivals of records that came in the same millisecond, so that their order can be told;
+ * as fine as a double tells instants of this century.
+ */
+export const ARRIVAL_STEP_MS = 1 / 4096
+
 export const RECORD_HEADER_BYTES = 72
 
 /**

@@ -198,6 +198,14 @@ export class ProfileStore {
     this.page.dirty = true
   }
 
+  /** A record of the row went on elsewhere; the next one comes after it. */
+  noteArrival(row: number, arrivalTime: number): void {
+    this.at(row)
+    const at = this.o8 + this.compiled.columns.arrival.index
+    this.page.f64[at] = Math.max(this.page.f64[at], arrivalTime)
+    this.page.dirty = true
+  }
+
   setHistory(row: number, records: number): void {
     this.at(row)
     this.page.u32[this.o4 + this.compiled.columns.history.index] = records

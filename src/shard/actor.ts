@@ -497,6 +497,7 @@ export class ShardActor {
       predictor: this.predictor,
       post: (shard, message, onResult) => this.peers.post(shard, message, onResult),
       forwarded: (row: number) => this.live.forwarded(row),
+      whenFolded: (row, batch, action) => this.refolder.whenFolded(row, batch, action),
       clock: this.clock,
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++

@@ -44,8 +44,9 @@ export class Deliveries {
     batch.advance(shard, profiles.lastSequence(row))
     if (command.event === null) return
     const { event } = command
-    const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
-    this.whenFolded(row, batch, () => this.turn.applyOne(eventFor(event, key), place))
+    // As what was passed on, it keeps its place among what its sender sent.
+    const place = { batch, record: 0, stage: 'apply', hops: 1 } as const
+    this.refolder.whenFolded(row, batch, () => this.turn.applyOne(eventFor(event, key), place))
   }
 
   private journalSlice(command: ImportCommand, key: ProfileKey): void {
@@ -141,17 +142,5 @@ export class Deliveries {
     const own = { name: command.from, message: splitText({ source, origins }) }
     const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
     this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
-  }
-
-  /** Small profiles are folded again at once, so that the event finds them as they will be. */
-  private whenFolded(row: number, batch: Batch, action: () => void): void {
-    if (!this.turn.waitsForFold(row)) return action()
-    this.refolder.foldIfSmall(row)
-    if (!this.turn.waitsForFold(row)) return action()
-    batch.hold()
-    this.refolder.whenFolded(row, () => {
-      action()
-      this.turn.whenDurable(() => batch.release())
-    })
   }
 }

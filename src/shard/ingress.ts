@@ -1,5 +1,6 @@
 import { FrameDecoder } from '../event/decoder.ts'
 import type { DecodeSink } from '../event/decoder.ts'
+import { ARRIVAL_STEP_MS, RECORD_FLAG } from '../event/record.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import type { DeadLetter } from '../journal/dead-letters.ts'
 import { emptyReply } from '../protocol/shards.ts'
@@ -60,6 +61,7 @@ export class Ingress {
   private frame: Frame | null = null
   private open: Frame[] = []
   private lastShard = 0
+  private lastArrival = 0
   private readonly wake: () => void
   private readonly deadLetter: (letter: DeadLetter) => void
 
@@ -146,6 +148,7 @@ export class Ingress {
     if (frame === null) return
     frame.accepted++
     const writer = this.sink.writers[shard]
+    this.stamp(writer, at, frame.request.receivedAt)
     const owner = { frame, item }
     if (!this.held.concerns(writer.bytes, at)) return this.own(owner, shard, NO_JOIN)
     const named = this.held.idsOf(writer.bytes, at)
@@ -154,6 +157,13 @@ export class Ingress {
       frame.parts++
       writer.truncate(at, writer.count - 1)
     } else this.own(owner, shard, named)
+  }
+
+  /** What comes in here arrives one after another, whatever the clock's grain. */
+  private stamp(writer: RecordWriter, at: number, receivedAt: number): void {
+    if ((writer.bytes[at + FLAGS_AT] & RECORD_FLAG.historical) !== 0) return
+    this.lastArrival = Math.max(receivedAt, this.lastArrival + ARRIVAL_STEP_MS)
+    writer.setArrival(at, this.lastArrival)
   }
 
   private own(
@@ -241,6 +251,9 @@ function noneOwned(): Owned {
 }
 
 const NO_JOIN = { ids: [], joins: false }
+
+/** Low byte of the flags in a record's head. */
+const FLAGS_AT = 6
 
 /** A refused body is kept as it came, but for the write key. */
 function withoutKey(text: string): string {

@@ -8,6 +8,7 @@ import { collectDeferred, collectOwn, finish, foldCollected, isDeferred } from '
 import type { FoldTarget } from '../replay/refold.ts'
 import type { Replayer } from '../replay/replayer.ts'
 import type { Background } from './background.ts'
+import type { Batch } from './batch.ts'
 import type { Turn } from './turn.ts'
 
 /** Records that are folded again within a turn, before a join's event; more go in slices. */
@@ -60,11 +61,20 @@ export class Refolder {
     this.parts.background.add(this.run())
   }
 
-  /** Calls back once the row has nothing that is not folded; at once where that is so now. */
-  whenFolded(row: number, action: () => void): void {
-    if (!this.parts.profiles.isMarked(row, ROW_MARK.refold)) return action()
+  /**
+   * Calls back once the row has nothing that is not folded; the batch waits for it. At once where that
+   * is so now, and where the profile is small, so that an event finds it as it will be.
+   */
+  whenFolded(row: number, batch: Batch, action: () => void): void {
+    const { profiles, turn } = this.parts
+    if (profiles.isMarked(row, ROW_MARK.refold)) this.foldIfSmall(row)
+    if (!profiles.isMarked(row, ROW_MARK.refold)) return action()
+    batch.hold()
     const actions = this.waiting.get(row) ?? []
-    actions.push(action)
+    actions.push(() => {
+      action()
+      turn.whenDurable(() => batch.release())
+    })
     this.waiting.set(row, actions)
   }
 
@@ -74,7 +84,7 @@ export class Refolder {
   }
 
   /** Folds a marked row at once where the turn has room for that. */
-  foldIfSmall(row: number): void {
+  private foldIfSmall(row: number): void {
     const records = this.parts.profiles.history(row)
     if (records > this.atOnce) return
     this.atOnce -= records

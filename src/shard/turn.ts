@@ -1,6 +1,6 @@
 import { formatKey, hashOf, ownerOf, parseKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
-import { RECORD_FLAG, RECORD_KIND, createRecordFields } from '../event/record.ts'
+import { ARRIVAL_STEP_MS, RECORD_FLAG, RECORD_KIND, createRecordFields } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
@@ -33,6 +33,8 @@ export interface TurnParts {
   readonly clock: Clock
   /** The profile was joined to another, which has its history now. */
   readonly forwarded: (row: number) => void
+  /** Calls back once the row has nothing that is not folded; the batch waits for it. */
+  readonly whenFolded: (row: number, batch: Batch, action: () => void) => void
   /** Called once for each record applied, after its fold. */
   readonly touched: (row: number, cursor: RecordCursor) => void
 }
@@ -140,10 +142,13 @@ export class Turn {
     }
     if (forward !== null) return this.passOn(cursor, row, place)
     const applied = row < 0 ? profiles.ensureRecord(cursor) : row
+    this.orderArrival(applied, cursor, place.hops > 0)
     this.appendTo(applied, cursor)
     place.batch.advance(shard, this.nextSequence - 1)
-    this.scoreIfAsked(applied, place)
     this.parts.touched(applied, cursor)
+    const late = (cursor.flags & LATE) === RECORD_FLAG.late
+    if (!late) return this.scoreIfAsked(applied, place)
+    this.parts.whenFolded(applied, place.batch, () => this.scoreIfAsked(applied, place))
   }
 
   /** Whether a message id was seen here within the horizon. 0, 0 is none. */
@@ -160,12 +165,13 @@ export class Turn {
     const { profiles, dedupe, clock } = this.parts
     const { messageHashLow: low, messageHashHigh: high } = cursor
     if (low !== 0 || high !== 0) dedupe.add(low, high, clock.now())
-    this.appendTo(profiles.ensureRecord(cursor), cursor)
+    const row = profiles.ensureRecord(cursor)
+    this.orderArrival(row, cursor, (cursor.flags & RECORD_FLAG.imported) !== 0)
+    this.appendTo(row, cursor)
   }
 
   private appendTo(row: number, cursor: RecordCursor): void {
     const { profiles, replayer } = this.parts
-    if (cursor.kind <= RECORD_KIND.timer) this.orderArrival(row, cursor)
     cursor.previousSequence = profiles.lastSequence(row)
     this.block.appendBytes(cursor.bytes, cursor.offset, cursor.byteLength)
     replayer.applyTo(row, cursor, this.nextSequence++)
@@ -173,17 +179,18 @@ export class Turn {
   }
 
   /**
-   * A profile is the fold of its records by arrival, so what is live must arrive after what is there:
-   * one that overtook others arrives with them. What a join moves, and history, keeps its place, and
-   * is folded when the profile is folded again.
+   * A profile is the fold of its records by arrival, so what comes straight to it must arrive after
+   * what is there: one that was overtaken arrives with what overtook it. What came another way (moved
+   * by a join, passed on, history) keeps its place among what its sender sent; where that is before
+   * what is there, it is folded when the profile is folded again.
    */
-  private orderArrival(row: number, cursor: RecordCursor): void {
+  private orderArrival(row: number, cursor: RecordCursor, keepsPlace: boolean): void {
+    if (cursor.kind > RECORD_KIND.timer) return
     const { profiles } = this.parts
     const arrival = profiles.arrival(row)
-    const moved = (cursor.flags & RECORD_FLAG.imported) !== 0
-    const onItsWay = moved && profiles.isMarked(row, ROW_MARK.forwarded)
+    const onItsWay = keepsPlace && profiles.isMarked(row, ROW_MARK.forwarded)
     if (cursor.arrivalTime >= arrival && !onItsWay) return
-    if (moved || (cursor.flags & RECORD_FLAG.historical) !== 0) {
+    if (keepsPlace || (cursor.flags & RECORD_FLAG.historical) !== 0) {
       cursor.setFlags(cursor.flags | RECORD_FLAG.late)
     } else cursor.setArrival(arrival)
   }
@@ -224,7 +231,10 @@ export class Turn {
     const historical = (cursor.flags & RECORD_FLAG.historical) !== 0
     // It comes after all that was here, which may still be on its way there.
     const after = profiles.arrival(row) + ARRIVAL_STEP_MS
-    if (!historical && cursor.arrivalTime < after) cursor.setArrival(after)
+    if (!historical) {
+      if (cursor.arrivalTime < after) cursor.setArrival(after)
+      profiles.noteArrival(row, cursor.arrivalTime)
+    }
     const bytes = rekeyed(cursor, forward)
     const since = clock.now() - dedupeMs
     const ask = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
@@ -377,14 +387,10 @@ export class Turn {
     )
   }
 
-  /** Whether the profile has records that are not folded yet. */
-  waitsForFold(row: number): boolean {
-    return this.parts.profiles.isMarked(row, ROW_MARK.refold)
-  }
 }
 
-/** Between records of one instant whose order matters; instants are whole milliseconds otherwise. */
-const ARRIVAL_STEP_MS = 1 / 1024
+/** Flags that tell history that came late from a live event that did. */
+const LATE = RECORD_FLAG.late | RECORD_FLAG.historical
 
 /** Shards asked about one record at most: those a device's former users are at, with their renames. */
 const ASK_HOPS_MAX = 8 * FORWARD_HOPS_MAX

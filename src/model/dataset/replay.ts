@@ -130,7 +130,8 @@ class Replay {
   }
 
   private visit(replayed: ReplayedShard, cursor: RecordCursor, sequence: number): void {
-    const { kind, flags, arrivalTime: time } = cursor
+    const { kind, flags } = cursor
+    const time = Math.floor(cursor.arrivalTime)
     const isEvent = kind === RECORD_KIND.event && (flags & RECORD_FLAG.imported) === 0
     const isBot = (flags & RECORD_FLAG.bot) !== 0
     if (isEvent && !isBot) this.days?.passTo(time, (point) => this.visitDay(replayed, point))
