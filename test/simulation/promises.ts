@@ -322,6 +322,7 @@ export function idsAreJoined({ messages, answers, view }: Quiet): Broken[] {
   const links = new Map(answers.map(({ key, live }) => [key, linksOf(live)]))
   const faults: string[] = []
   for (const message of messages) {
+    if (message.anonymous === null) continue
     if (message.type !== 'identify' || !isAcknowledged(message) || message.refused !== null)
       continue
     const root = `user:${model.rootOf(message.user ?? '')}`
