@@ -143,3 +143,14 @@ test('a login that comes late does not overwrite what is known since', async () 
   await scenario.send(login('free', world.now() - 3_600_000))
   expect(await scenario.broken()).toEqual([])
 })
+
+test('events that two shards took in are the same live and by time travel', async () => {
+  const scenario = await Scenario.start()
+  const user = scenario.user(0)
+  scenario.chances.peer = () => 20
+  scenario.post([scenario.track(user)], 1)
+  await scenario.world.scheduler.sleep(5)
+  // Arrives later, at the shard that has the profile itself, and is applied first.
+  scenario.post([scenario.track(user)], 0)
+  expect(await scenario.broken()).toEqual([])
+})

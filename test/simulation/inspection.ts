@@ -17,7 +17,7 @@ const COMPARISONS = 3
 /** Quiet points at which shards are recovered over copies of the disks. */
 const RECOVERED_SHARE = 0.15
 /** Profiles that are compared at a quiet point before the last. */
-const COMPARED_SHARE = 0.15
+const COMPARED_SHARE = 0.08
 
 export interface QuietChoice {
   /** Messages that were not acknowledged are sent again until they are. */

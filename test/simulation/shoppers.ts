@@ -71,10 +71,10 @@ export class Shoppers {
     this.aliasesInFlight = []
   }
 
-  /** One body of a kind; false when there is nothing to send, or nobody may. */
-  send(kind: Send): boolean {
+  /** Sends one body of a kind; returns how many messages, 0 when nobody may send. */
+  send(kind: Send): number {
     const connection = this.freeConnection()
-    if (connection === null) return false
+    if (connection === null) return 0
     this.sends++
     const count = kind === 'flood' ? FLOOD_MESSAGES : 1 + this.random.below(BATCH_MAX)
     const flooded = kind === 'flood' ? this.anId() : null
@@ -85,16 +85,16 @@ export class Shoppers {
       batch.push(this.make(own ? kind : 'track', connection, flooded))
     }
     this.post(connection, batch, kind === 'import' ? 'import' : 'batch')
-    return true
+    return count
   }
 
   /** Sends messages again that were not acknowledged. */
-  retry(): boolean {
+  retry(): number {
     return this.again('retry', (message) => !isAcknowledged(message))
   }
 
   /** Sends messages again that were acknowledged, old ones too, in another order. */
-  repeat(): boolean {
+  repeat(): number {
     return this.again('repeat', (message) => isAcknowledged(message))
   }
 
@@ -244,9 +244,9 @@ export class Shoppers {
     return this.message({ type: 'track', ...who, connection })
   }
 
-  private again(name: 'retry' | 'repeat', may: (message: Message) => boolean): boolean {
+  private again(name: 'retry' | 'repeat', may: (message: Message) => boolean): number {
     const connection = this.freeConnection()
-    if (connection === null || this.messages.length === 0) return false
+    if (connection === null || this.messages.length === 0) return 0
     const batch: Message[] = []
     const wanted = 1 + this.random.below(BATCH_MAX)
     const recent = this.random.chance(0.6) ? 60 : this.messages.length
@@ -256,10 +256,10 @@ export class Shoppers {
       if (message.imported || message.refused !== null || batch.includes(message)) continue
       if (message.sentAt < Number.POSITIVE_INFINITY && may(message)) batch.push(message)
     }
-    if (batch.length === 0) return false
-    this.world.coverage.reach(`operation ${name}`)
+    if (batch.length === 0) return 0
+    this.world.coverage.reach(`operation ${name}`, batch.length)
     this.post(connection, batch, 'batch')
-    return true
+    return batch.length
   }
 
   private freeConnection(): Connection | null {

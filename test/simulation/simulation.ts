@@ -9,6 +9,7 @@ import { World } from './world.ts'
 
 export interface SimulationOptions {
   readonly seed: number
+  /** At least: a message sent, a look-up, a crash is one each. */
   readonly operations: number
   /** Operations that are left out. */
   readonly without?: readonly Operation[]
@@ -38,18 +39,20 @@ const WEIGHTS: Readonly<Record<Operation, number>> = {
   late: 4,
   flood: 0.6,
   'look-up': 6,
-  'time travel': 2,
+  'time travel': 1,
   events: 1,
   checkpoint: 1.5,
-  'thread crash': 0.6,
-  'process crash': 0.35,
+  'thread crash': 1,
+  'process crash': 0.5,
   stop: 0.15,
   'clock jump': 0.1,
   'failed commit': 0.1,
 }
 
-const OPERATIONS_A_QUIET = 150
+const OPERATIONS_A_QUIET = 250
 const CALLS_TO_CRASH_MAX = 300
+/** Ends at which all profiles are compared, and recovered over copies: they cost as much as the rest. */
+const WHOLE_SHARE = 0.4
 /** Runs one seed to its end, or to the first quiet point at which a promise is found broken. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const run = new Simulation(options)
@@ -87,12 +90,16 @@ class Simulation {
     world.boot()
     await inspection.untilReady()
     world.faults = true
+    let quietAt = OPERATIONS_A_QUIET
     while (operations < options.operations && broken.length === 0) {
-      operations++
-      await this.operate(this.random.weighted(this.weights) as Operation)
-      const last = operations === options.operations
-      if (!last && operations % OPERATIONS_A_QUIET !== 0) continue
-      await inspection.quieten({ retries: last || this.random.chance(0.7), whole: last })
+      operations += await this.operate(this.random.weighted(this.weights) as Operation)
+      const last = operations >= options.operations
+      if (!last && operations < quietAt) continue
+      quietAt = operations + OPERATIONS_A_QUIET
+      await inspection.quieten({
+        retries: last || this.random.chance(0.7),
+        whole: last && this.random.chance(WHOLE_SHARE),
+      })
       world.faults = true
     }
     const { scheduler, coverage } = world
@@ -107,14 +114,16 @@ class Simulation {
     }
   }
 
-  private async operate(operation: Operation): Promise<void> {
+  /** Returns how many operations it was. */
+  private async operate(operation: Operation): Promise<number> {
     const { world, shoppers, random } = this
+    let count = 1
     switch (operation) {
       case 'retry':
-        shoppers.retry()
+        count = shoppers.retry()
         break
       case 'repeat':
-        shoppers.repeat()
+        count = shoppers.repeat()
         break
       case 'look-up':
       case 'time travel':
@@ -142,10 +151,11 @@ class Simulation {
         this.jump()
         break
       default:
-        shoppers.send(operation)
+        count = shoppers.send(operation)
     }
     await world.scheduler.sleep(random.chance(0.1) ? random.float() * 60 : random.float() * 4)
     this.inspection.watchProcess()
+    return Math.max(1, count)
   }
 
   private arm(operation: Operation, target: number | null): void {

@@ -1,0 +1,120 @@
+/**
+ * Does the simulation see what it is meant to see? Puts one fault after another into a copy of the
+ * built product and runs seeds over it: each must be found. A fault whose place is not there any more
+ * is told too, so that the list stays true.
+ *
+ * `npm run test:mutations [-- --seeds 1..40] [--only <name>]`
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Operation } from './coverage.ts'
+import type { Promised } from './promises.ts'
+
+interface Mutation {
+  readonly name: string
+  /** Under `dist/`. */
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  /** The promise that must be found broken, among those that hold without the mutation. */
+  readonly breaks: Promised
+}
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'sync removed: answers leave before the commit',
+    file: 'src/shard/turn.js',
+    from: 'this.lastCommit.then(',
+    to: 'Promise.resolve().then(',
+    breaks: 'acknowledged is durable',
+  },
+  {
+    name: 'repeats are taken again',
+    file: 'src/shard/turn.js',
+    from: '!dedupe.add(low, high, this.parts.clock.now())',
+    to: 'dedupe === null',
+    breaks: 'acknowledged is present once',
+  },
+  {
+    name: 'message ids are forgotten at a restart',
+    file: 'src/shard/recovery.js',
+    from: 'dedupe.add(hashes[i], hashes[i + 1], writtenAt)',
+    to: 'void i',
+    breaks: 'acknowledged is present once',
+  },
+  {
+    name: 'recovery begins a record too late',
+    file: 'src/shard/recovery.js',
+    from: 'from = meta.position + 1',
+    to: 'from = meta.position + 2',
+    breaks: 'live = recovered',
+  },
+  {
+    name: 'a buffer is used again before its commit',
+    file: 'src/journal/shard-store.js',
+    from: 'this.pending.push(block);',
+    to: 'this.pending.push(block); this.buffers.giveBack(buffer);',
+    breaks: 'buffers',
+  },
+]
+
+/** What is known to be broken without any mutation is left out. */
+const LEFT_OUT: readonly Operation[] = [
+  'identify',
+  'alias',
+  'alias of a device',
+  'import',
+  'late',
+  'clock jump',
+  'failed commit',
+]
+
+const { values: given } = parseArgs({
+  options: { seeds: { type: 'string', default: '1..40' }, only: { type: 'string' } },
+})
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+const root = resolve(import.meta.dirname, '../../..')
+
+/** Runs the seeds over a copy with the mutation in it; returns what is wrong, or null. */
+function outcomeOf(mutation: Mutation): string | null {
+  const copy = mkdtempSync(join(tmpdir(), 'limn-mutation-'))
+  try {
+    cpSync(join(root, 'dist'), join(copy, 'dist'), { recursive: true })
+    cpSync(join(root, 'package.json'), join(copy, 'package.json'))
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+    const path = join(copy, 'dist', mutation.file)
+    const text = readFileSync(path, 'utf8')
+    if (!text.includes(mutation.from)) return `${mutation.file} has no "${mutation.from}" any more`
+    writeFileSync(path, text.replace(mutation.from, mutation.to))
+    const run = join(copy, 'dist/test/simulation/run.js')
+    const choice = [
+      '--seeds',
+      given.seeds,
+      '--without',
+      LEFT_OUT.join(','),
+      '--only',
+      mutation.breaks,
+    ]
+    const { status, stdout } = spawnSync(process.execPath, [run, ...choice], { encoding: 'utf8' })
+    if (status === 1 && stdout.includes(`broken: ${mutation.breaks}`)) return null
+    return `not found in seeds ${given.seeds}`
+  } finally {
+    rmSync(copy, { recursive: true })
+  }
+}
+
+for (const mutation of MUTATIONS) {
+  if (given.only !== undefined && !mutation.name.includes(given.only)) continue
+  const wrong = outcomeOf(mutation)
+  say(
+    `${wrong === null ? 'found    ' : 'NOT FOUND'} ${mutation.name}${wrong === null ? '' : `: ${wrong}`}`,
+  )
+  if (wrong !== null) process.exitCode = 1
+}
