@@ -388,6 +388,8 @@ export class ShardActor {
     this.refolder.collectMarked()
     this.refolder.endTurn()
     this.background.run()
+    // What the background marked is taken up in the next turn.
+    this.refolder.collectMarked()
     this.turn.flush()
     const effects = this.live.wantsEffects ? this.fold.effects.take() : []
     this.fold.effects.clear()

@@ -148,7 +148,7 @@ test('events that two shards took in are the same live and by time travel', asyn
   const scenario = await Scenario.start()
   const user = scenario.user(0)
   scenario.chances.peer = () => 20
-  scenario.post([scenario.track(user)], 1)
+  scenario.post([scenario.track(user, { connection: 1 })], 1)
   await scenario.world.scheduler.sleep(5)
   // Arrives later, at the shard that has the profile itself, and is applied first.
   scenario.post([scenario.track(user)], 0)

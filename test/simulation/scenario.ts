@@ -76,7 +76,10 @@ export class Scenario {
   }
 
   /** A message of the kind; an id is as {@link user} and {@link device} give it. */
-  track(id: string, more: { imported?: boolean; timestamp?: number } = {}): Message {
+  track(
+    id: string,
+    more: { imported?: boolean; timestamp?: number; connection?: number } = {},
+  ): Message {
     return this.shoppers.message({ type: 'track', ...who(id), event: 'Product Viewed', ...more })
   }
 
