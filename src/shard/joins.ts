@@ -106,6 +106,7 @@ export class Joins implements Joining {
     const source = parseKey(join.source)
     const row = profiles.findKey(target.kind, target.key)
     const forward = row < 0 ? null : profiles.forwardOf(row)
+    if (row >= 0 && sameKey(target, keyOfRecord(cursor))) this.turn.passThrough(row, cursor)
     if (forward !== null) {
       const further = { ...place, join: { ...join, target: formatKey(forward) } }
       return this.turn.relay(copyOf(cursor), forward, further)

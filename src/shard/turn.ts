@@ -228,13 +228,7 @@ export class Turn {
       const reason = `the profile is forwarded more than ${FORWARD_HOPS_MAX} times`
       return batch.reject(record, 'ERR_IDENTITY_FORWARDS', reason)
     }
-    const historical = (cursor.flags & RECORD_FLAG.historical) !== 0
-    // It comes after all that was here, which may still be on its way there.
-    const after = profiles.arrival(row) + ARRIVAL_STEP_MS
-    if (!historical) {
-      if (cursor.arrivalTime < after) cursor.setArrival(after)
-      profiles.noteArrival(row, cursor.arrivalTime)
-    }
+    this.passThrough(row, cursor)
     const bytes = rekeyed(cursor, forward)
     const since = clock.now() - dedupeMs
     const ask = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
@@ -242,6 +236,18 @@ export class Turn {
     const named = cursor.messageHashLow !== 0 || cursor.messageHashHigh !== 0
     if (ask.length === 0 || !named) this.relay(bytes, forward, { ...next, stage: 'apply' })
     else this.relay(bytes, former[0].to, { ...next, stage: 'ask', ask })
+  }
+
+  /**
+   * A live record goes elsewhere from its own key's row: it arrives after all that came to the row
+   * before, which may still be on its way there, and before all that comes after.
+   */
+  passThrough(row: number, cursor: RecordCursor): void {
+    if ((cursor.flags & NOT_AT_ITS_KEY) !== 0) return
+    const { profiles } = this.parts
+    const after = profiles.arrival(row) + ARRIVAL_STEP_MS
+    if (cursor.arrivalTime < after) cursor.setArrival(after)
+    profiles.noteArrival(row, cursor.arrivalTime)
   }
 
   /**
@@ -388,6 +394,9 @@ export class Turn {
   }
 
 }
+
+/** History keeps its arrival; what has an origin has been at its own key's row before. */
+const NOT_AT_ITS_KEY = RECORD_FLAG.historical | RECORD_FLAG.origin
 
 /** Flags that tell history that came late from a live event that did. */
 const LATE = RECORD_FLAG.late | RECORD_FLAG.historical
