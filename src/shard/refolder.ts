@@ -53,10 +53,11 @@ export class Refolder {
   /** Takes up the rows that were marked. */
   collectMarked(): void {
     const { marked } = this.parts.replayer
-    if (marked.size === 0) return
     for (const row of marked) this.queue.add(row)
     marked.clear()
-    if (this.active) return
+    // A row that waits may have given its records away meanwhile, and its mark with them.
+    for (const row of this.waiting.keys()) this.queue.add(row)
+    if (this.active || this.queue.size === 0) return
     this.active = true
     this.parts.background.add(this.run())
   }
