@@ -33,6 +33,7 @@ import type {
 } from '../protocol/shard-messages.ts'
 import type { ShardOptions } from './options.ts'
 import { Peers } from './peers.ts'
+import type { Sender } from './peers.ts'
 import { Predictor } from './predictor.ts'
 import { Queries } from './queries.ts'
 import { Refolder } from './refolder.ts'
@@ -95,7 +96,7 @@ export class ShardActor {
   private readonly life: ShardLife
   private checkpointer: Checkpointer | null = null
   private mailbox: Exclude<ToShard, { type: 'lookups' }>[] = []
-  private peerMail: { from: number; message: PeerMessage }[] = []
+  private peerMail: { from: Sender; message: PeerMessage }[] = []
   private outbox: FromShard[] = []
   private scheduled = false
   private readonly ticks: Cancel[] = []
@@ -220,7 +221,7 @@ export class ShardActor {
     for (let mail = this.port.poll(); mail !== null; mail = this.port.poll()) this.take(mail)
   }
 
-  private receivePeer(from: number, message: PeerMessage): void {
+  private receivePeer(from: Sender, message: PeerMessage): void {
     this.peerMail.push({ from, message })
     this.schedule()
   }
@@ -254,12 +255,12 @@ export class ShardActor {
     const mail = this.peerMail
     this.peerMail = []
     for (const { from, message } of mail) {
-      if (message.type === 'applied') this.peers.settle(from, message)
+      if (message.type === 'applied') this.peers.settle(message)
       else this.takePeerMessage(from, message)
     }
   }
 
-  private takePeerMessage(from: number, message: Exclude<PeerMessage, { type: 'applied' }>): void {
+  private takePeerMessage(from: Sender, message: Exclude<PeerMessage, { type: 'applied' }>): void {
     const count = message.type === 'records' ? message.count : 1
     const answer = (result: BatchResult): void => this.peers.answer(from, message.id, result)
     const batch = new Batch(count, message.predict, answer)

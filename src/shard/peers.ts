@@ -2,11 +2,20 @@ import type { Clock } from '../runtime/clock.ts'
 import { SHARD_UNAVAILABLE } from '../protocol/shard-messages.ts'
 import type { BatchResult, PeerMessage, PeerPort } from '../protocol/shard-messages.ts'
 
+/** Whom a message came from: a shard, and which of its lives. */
+export interface Sender {
+  readonly shard: number
+  readonly life: number
+}
+
 /**
  * The ports to the other shards. Owns what was posted and not yet answered; when a peer is down these
  * are answered as unavailable, for the caller cannot know whether they were applied (the message id
  * makes a repeat harmless). Messages to a peer that is not connected yet wait for it; those to this
  * shard itself are received like a peer's.
+ *
+ * A peer that went down counts its messages anew, so what its former life asked is not answered to its
+ * new one.
  */
 export class Peers {
   private readonly ports = new Map<number, PeerPort>()
@@ -15,12 +24,14 @@ export class Peers {
     number,
     { shard: number; count: number; records: boolean; done: (r: BatchResult) => void }
   >()
-  private readonly receive: (from: number, message: PeerMessage) => void
+  /** How often each peer was connected or went down. */
+  private readonly lives = new Map<number, number>()
+  private readonly receive: (from: Sender, message: PeerMessage) => void
   private readonly own: number
   private readonly clock: Clock
   private nextId = 1
 
-  constructor(own: number, clock: Clock, receive: (from: number, message: PeerMessage) => void) {
+  constructor(own: number, clock: Clock, receive: (from: Sender, message: PeerMessage) => void) {
     this.own = own
     this.clock = clock
     this.receive = receive
@@ -33,7 +44,9 @@ export class Peers {
   connect(shard: number, port: PeerPort): void {
     this.ports.get(shard)?.close()
     this.ports.set(shard, port)
-    port.on('message', (message: PeerMessage) => this.receive(shard, message))
+    const from = { shard, life: this.lifeOf(shard) + 1 }
+    this.lives.set(shard, from.life)
+    port.on('message', (message: PeerMessage) => this.receive(from, message))
     for (const message of this.early.get(shard) ?? []) send(port, message)
     this.early.delete(shard)
   }
@@ -47,11 +60,12 @@ export class Peers {
   }
 
   /** Answers a peer's message. */
-  answer(shard: number, id: number, result: BatchResult): void {
-    this.sendOrKeep(shard, { type: 'applied', id, result })
+  answer(to: Sender, id: number, result: BatchResult): void {
+    if (to.life === this.lifeOf(to.shard))
+      this.sendOrKeep(to.shard, { type: 'applied', id, result })
   }
 
-  settle(_from: number, message: Extract<PeerMessage, { type: 'applied' }>): void {
+  settle(message: Extract<PeerMessage, { type: 'applied' }>): void {
     const waiting = this.waiting.get(message.id)
     if (waiting === undefined) return
     this.waiting.delete(message.id)
@@ -62,6 +76,7 @@ export class Peers {
     this.ports.get(shard)?.close()
     this.ports.delete(shard)
     this.early.delete(shard)
+    this.lives.set(shard, this.lifeOf(shard) + 1)
     for (const [id, waiting] of this.waiting) {
       if (waiting.shard !== shard) continue
       this.waiting.delete(id)
@@ -79,13 +94,17 @@ export class Peers {
     }
   }
 
+  private lifeOf(shard: number): number {
+    return this.lives.get(shard) ?? 0
+  }
+
   private waitsForRecords(): boolean {
     for (const { records } of this.waiting.values()) if (records) return true
     return false
   }
 
   private sendOrKeep(shard: number, message: PeerMessage): void {
-    if (shard === this.own) return this.receive(shard, message)
+    if (shard === this.own) return this.receive({ shard, life: 0 }, message)
     const port = this.ports.get(shard)
     if (port !== undefined) return send(port, message)
     const early = this.early.get(shard) ?? []

@@ -392,7 +392,6 @@ export class Turn {
       place.batch.score(predictions),
     )
   }
-
 }
 
 /** History keeps its arrival; what has an origin has been at its own key's row before. */
