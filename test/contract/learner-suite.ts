@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type {
-  Examples,
-  FitRequest,
-  Learner,
-  Parameters,
-  Predictor,
-} from '../../src/model/learners/learner.ts'
+import type { Examples, FitRequest, Learner } from '../../src/model/learners/learner.ts'
+import type { Parameters, Predictor } from '../../src/model/learners/predictor.ts'
 import { takeRows } from '../model/learners/made-examples.ts'
 import type { MadeExamples } from '../model/learners/made-examples.ts'
 
