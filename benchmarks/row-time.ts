@@ -1,4 +1,4 @@
-import type { Predictor } from '../src/model/learners/learner.ts'
+import type { Predictor } from '../src/model/learners/predictor.ts'
 import { median } from './median.ts'
 
 const RUNS = 5

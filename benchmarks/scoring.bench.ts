@@ -9,8 +9,9 @@
  */
 import { loadLearner } from '../src/model/learners/registry.ts'
 import { Random } from '../src/model/random.ts'
-import { fitPipeline, PLAIN_PIPELINE } from '../src/model/training/pipeline.ts'
-import type { LearningTable, Pipeline } from '../src/model/training/pipeline.ts'
+import { fitPipeline, PLAIN_PIPELINE } from '../src/model/training/fit-pipeline.ts'
+import type { LearningTable } from '../src/model/training/fit-pipeline.ts'
+import type { Pipeline } from '../src/model/version/pipeline.ts'
 import type { Benchmark } from './benchmark.ts'
 import { speed } from './benchmark.ts'
 

@@ -9,7 +9,8 @@
  */
 import { adaboost } from '../src/model/learners/trees/adaboost.ts'
 import { boostedTrees } from '../src/model/learners/trees/boosted-trees.ts'
-import type { Examples, Learner, Parameters } from '../src/model/learners/learner.ts'
+import type { Examples, Learner } from '../src/model/learners/learner.ts'
+import type { Parameters } from '../src/model/learners/predictor.ts'
 import { randomForest } from '../src/model/learners/trees/random-forest.ts'
 import { decisionTree } from '../src/model/learners/trees/tree.ts'
 import { Random } from '../src/model/random.ts'

@@ -1,4 +1,4 @@
-import { rankingMetrics } from '../src/model/metrics.ts'
+import { rankingMetrics } from '../src/model/evaluation/metrics.ts'
 import type { Round } from '../src/model/training/rounds.ts'
 import { cardInputs, DELAY_DAYS, RATIO_INPUTS } from './card-fraud-inputs.ts'
 import { readCardTransactions } from './card-transactions.ts'

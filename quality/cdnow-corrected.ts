@@ -1,5 +1,5 @@
 import { boostedTrees } from '../src/model/learners/trees/boosted-trees.ts'
-import { paretoNbd } from '../src/model/learners/repeat-purchase/pareto-nbd.ts'
+import { paretoNbd } from '../src/model/learners/repeat-purchase/repeat-purchase.ts'
 import { meanLoss } from '../src/model/training/loss.ts'
 import { drawSettings } from '../src/model/training/settings.ts'
 import { CALIBRATION_END, cohortAt } from './cdnow-cohort.ts'

@@ -1,7 +1,5 @@
-import type {
-  RepeatPurchaseLearner,
-  RepeatPurchasePredictor,
-} from '../src/model/learners/repeat-purchase/repeat-purchase.ts'
+import type { RepeatPurchaseLearner } from '../src/model/learners/repeat-purchase/repeat-purchase.ts'
+import type { RepeatPurchasePredictor } from '../src/model/learners/repeat-purchase/purchase-predictor.ts'
 import { prepareExamples } from './frame.ts'
 import type { Frame } from './frame.ts'
 

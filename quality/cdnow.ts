@@ -1,5 +1,5 @@
-import { bgNbd } from '../src/model/learners/repeat-purchase/bg-nbd.ts'
-import { paretoNbd } from '../src/model/learners/repeat-purchase/pareto-nbd.ts'
+import { bgNbd } from '../src/model/learners/repeat-purchase/repeat-purchase.ts'
+import { paretoNbd } from '../src/model/learners/repeat-purchase/repeat-purchase.ts'
 import { CALIBRATION_END, cohortAt, HORIZON_WEEKS, readCustomers } from './cdnow-cohort.ts'
 import type { Cohort } from './cdnow-cohort.ts'
 import { correctedNote, correctedWithin } from './cdnow-corrected.ts'

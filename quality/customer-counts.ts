@@ -1,4 +1,4 @@
-import { rankingMetrics, valueMetrics } from '../src/model/metrics.ts'
+import { rankingMetrics, valueMetrics } from '../src/model/evaluation/metrics.ts'
 import { countValues } from './protocol.ts'
 
 /** Predicted counts against actual ones, in the order of COUNT_COLUMNS. */

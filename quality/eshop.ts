@@ -1,4 +1,4 @@
-import { binaryMetrics } from '../src/model/metrics.ts'
+import { binaryMetrics } from '../src/model/evaluation/metrics.ts'
 import { readClicks, TEST_MONTH } from './eshop-clicks.ts'
 import type { Click } from './eshop-clicks.ts'
 import { nextModel } from './eshop-next.ts'

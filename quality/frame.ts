@@ -1,6 +1,7 @@
-import type { Examples, InputForm, Task } from '../src/model/learners/learner.ts'
+import type { Examples } from '../src/model/learners/learner.ts'
+import type { InputForm, Task } from '../src/model/learners/predictor.ts'
 import type { RawRows } from '../src/model/preparation/column-values.ts'
-import { fitTablePreparation } from '../src/model/preparation/table-preparation.ts'
+import { fitTablePreparation } from '../src/model/preparation/fit-table-preparation.ts'
 import type { TableColumn } from '../src/model/table/schema.ts'
 
 /** A column of numbers, or of categories. */

@@ -1,4 +1,5 @@
-import type { Learner, Parameters } from '../src/model/learners/learner.ts'
+import type { Learner } from '../src/model/learners/learner.ts'
+import type { Parameters } from '../src/model/learners/predictor.ts'
 import { LEARNER_NAMES, loadLearner } from '../src/model/learners/registry.ts'
 import { prepareExamples } from './frame.ts'
 import type { Supervised } from './frame.ts'

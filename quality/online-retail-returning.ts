@@ -1,4 +1,4 @@
-import { rankingMetrics } from '../src/model/metrics.ts'
+import { rankingMetrics } from '../src/model/evaluation/metrics.ts'
 import type { Frame } from './frame.ts'
 import type { Goal } from './goals.ts'
 import { logisticBaseline } from './logistic.ts'

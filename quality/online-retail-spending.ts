@@ -1,4 +1,4 @@
-import { valueMetrics } from '../src/model/metrics.ts'
+import { valueMetrics } from '../src/model/evaluation/metrics.ts'
 import type { Frame } from './frame.ts'
 import type { Goal } from './goals.ts'
 import { scoreWith } from './models.ts'

@@ -1,4 +1,4 @@
-import { binaryMetrics } from '../src/model/metrics.ts'
+import { binaryMetrics } from '../src/model/evaluation/metrics.ts'
 import { filesOf, readCsv } from './read-csv.ts'
 import type { CsvRow } from './read-csv.ts'
 import { takeRows, withoutColumns } from './frame.ts'

@@ -1,4 +1,4 @@
-import type { BinaryMetrics, ValueMetrics } from '../src/model/metrics.ts'
+import type { BinaryMetrics, ValueMetrics } from '../src/model/evaluation/metrics.ts'
 import type { Goal } from './goals.ts'
 
 /** Where a figure comes from: read in its source, a plain method of this harness, or a learner of Limn. */

@@ -1,4 +1,4 @@
-import { valueMetrics } from '../src/model/metrics.ts'
+import { valueMetrics } from '../src/model/evaluation/metrics.ts'
 
 /** Spearman's, ties at their mean rank. */
 export function rankCorrelation(a: Float32Array, b: Float32Array): number {

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile, open } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, writeFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { LimnError } from '../protocol/errors.ts'
+import {
+  MANIFEST,
+  WEIGHTS,
+  type VersionFacts,
+  readVersionFiles,
+  readOptional,
+  corrupt,
+  codeOf,
+  reason,
+} from './version/version-files.ts'
 
-const MANIFEST = 'manifest.json'
-const WEIGHTS = 'weights.bin'
 const LIVE = 'live.json'
-const NO_MANIFEST = 'is not a model manifest'
 const NAME = /^[a-z][a-z0-9_-]{0,63}$/
-
-/** What the registry itself says of a version, whatever kind it is. */
-export interface VersionFacts {
-  readonly version: number
-  readonly createdAt: string
-  readonly weights: { readonly bytes: number; readonly crc32: number }
-}
 
 export interface ModelListing {
   readonly name: string
@@ -222,39 +222,6 @@ function notSaved(what: string, cause: unknown): LimnError {
   return new LimnError('ERR_MODEL_SAVE', `${what}: ${reason(cause)}`, options)
 }
 
-/**
- * Reads a version's manifest, whatever kind it is, and its weights, which are checked.
- * @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT
- */
-export async function readVersionFiles(
-  directory: string,
-): Promise<{ manifest: VersionFacts; bytes: Uint8Array }> {
-  const manifest = (await readManifestText(directory)) as VersionFacts
-  const path = join(directory, WEIGHTS)
-  const weights = manifest.weights as Partial<VersionFacts['weights']> | undefined
-  if (typeof weights?.crc32 !== 'number') throw corrupt(join(directory, MANIFEST), NO_MANIFEST)
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw corrupt(path, 'cannot be read', error)
-  })
-  if (bytes.length !== weights.bytes || crc32(bytes) !== weights.crc32) {
-    throw corrupt(path, 'does not match the checksum in its manifest')
-  }
-  return { manifest, bytes }
-}
-
-async function readManifestText(directory: string): Promise<unknown> {
-  const path = join(directory, MANIFEST)
-  const text = await readOptional(path)
-  if (text === null) {
-    throw new LimnError('ERR_MODEL_UNKNOWN', `there is no model version at ${directory}`)
-  }
-  try {
-    return JSON.parse(text) as unknown
-  } catch (error) {
-    throw corrupt(path, NO_MANIFEST, error)
-  }
-}
-
 async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
   const file = await open(path, 'w')
   try {
@@ -285,15 +252,6 @@ async function entries(directory: string): Promise<string[]> {
   }
 }
 
-async function readOptional(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw corrupt(path, `cannot be read: ${reason(error)}`, error)
-  }
-}
-
 /**
  * The name of a model, as it is.
  * @throws LimnError ERR_MODEL_NAME
@@ -304,16 +262,4 @@ export function checkModelName(name: string): string {
     'ERR_MODEL_NAME',
     `"${name.slice(0, 80)}" is not a model name (a-z, 0-9, _, -)`,
   )
-}
-
-function corrupt(path: string, what: string, cause?: unknown): LimnError {
-  return new LimnError('ERR_MODEL_CORRUPT', `${path} ${what}`, { cause })
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type {
-  Examples,
-  FitRequest,
-  Learner,
-  Parameters,
-  Predictor,
-} from '../../src/model/learners/learner.ts'
+import type { Examples, FitRequest, Learner } from '../../src/model/learners/learner.ts'
+import type { Parameters, Predictor } from '../../src/model/learners/predictor.ts'
+import { loadReader, READER_NAMES } from '../../src/model/learners/readers.ts'
 import { takeRows } from '../model/learners/made-examples.ts'
 import type { MadeExamples } from '../model/learners/made-examples.ts'
 
@@ -60,14 +56,18 @@ export function learnerContract(learner: Learner, cases: readonly LearnerCase[])
       const predictor = await fit({ training: few, parameters })
       const saved = predictor.save()
       const description = JSON.parse(JSON.stringify(saved.description)) as typeof saved.description
-      const loaded = await learner.load({ description, bytes: saved.bytes.slice() })
-      expect(predict(loaded, one.test)).toEqual(predict(predictor, one.test))
-      expect(loaded.describe()).toEqual(predictor.describe())
-      expect(loaded.importance()).toEqual(predictor.importance())
       const half = saved.bytes.slice(0, Math.floor(saved.bytes.length / 2))
-      await expect(learner.load({ description, bytes: half })).rejects.toMatchObject({
-        code: 'ERR_MODEL_CORRUPT',
-      })
+      // Where its models are kept as versions, what serves reads them without the learner.
+      const served = READER_NAMES.includes(learner.name) ? [await loadReader(learner.name)] : []
+      for (const reader of [learner, ...served]) {
+        const loaded = await reader.load({ description, bytes: saved.bytes.slice() })
+        expect(predict(loaded, one.test)).toEqual(predict(predictor, one.test))
+        expect(loaded.describe()).toEqual(predictor.describe())
+        expect(loaded.importance()).toEqual(predictor.importance())
+        await expect(reader.load({ description, bytes: half })).rejects.toMatchObject({
+          code: 'ERR_MODEL_CORRUPT',
+        })
+      }
     })
 
     test('refuses bad input and bad parameters, by code', async () => {

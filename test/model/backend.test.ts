@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { loadBackend } from '../../src/model/backend.ts'
+import { loadBackend } from '../../src/model/learners/backend.ts'
 
 test('two that ask at once get the same backend, started', async () => {
   const backends = await Promise.all([loadBackend(), loadBackend(), loadBackend()])

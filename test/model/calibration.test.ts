@@ -1,14 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { calibrate, loadCalibration } from '../../src/model/calibration/calibration.ts'
 import {
-  calibrate,
   chooseCalibration,
   fitCalibration,
-  loadCalibration,
   type HeldBack,
-} from '../../src/model/calibration.ts'
-import { fitIsotonic } from '../../src/model/calibration/isotonic.ts'
-import { fitPlatt } from '../../src/model/calibration/platt.ts'
+} from '../../src/model/calibration/choose-calibration.ts'
+import { fitIsotonic } from '../../src/model/calibration/fit-isotonic.ts'
+import { fitPlatt } from '../../src/model/calibration/fit-platt.ts'
 import { Random } from '../../src/model/random.ts'
 import { mean, plainLogLoss, sum } from './evaluation/plain-metrics.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { buildDataset, type Dataset } from '../../src/model/dataset.ts'
+import { buildDataset, type Dataset } from '../../src/model/dataset/dataset.ts'
 import { planModel, type ModelDefinition } from '../../src/model/definition.ts'
 import { Random } from '../../src/model/random.ts'
 import { splitRows } from '../../src/model/training/split-rows.ts'

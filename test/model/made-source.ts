@@ -10,7 +10,7 @@ import {
   type KeyKind,
 } from '../../src/event/record.ts'
 import { RecordWriter } from '../../src/event/record-writer.ts'
-import type { ReplaySource } from '../../src/model/replay-source.ts'
+import type { ReplaySource } from '../../src/model/dataset/replay-source.ts'
 import { categoryCode } from '../../src/profile/category-code.ts'
 import { compileExpression, isTrue, parseExpression } from '../../src/profile/expression.ts'
 import type { Value } from '../../src/profile/expression.ts'

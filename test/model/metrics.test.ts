@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { bestF1 } from '../../src/model/evaluation/threshold.ts'
-import { binaryMetrics, rankingMetrics, valueMetrics } from '../../src/model/metrics.ts'
+import { binaryMetrics, rankingMetrics, valueMetrics } from '../../src/model/evaluation/metrics.ts'
 
 const scored = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 20 }), fc.boolean()), { minLength: 2, maxLength: 60 })

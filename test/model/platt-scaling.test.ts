@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fitSigmoid, probability } from '../../src/model/learners/svm/platt.ts'
-import { fitPlattLine, plattTargets, sigmoid } from '../../src/model/platt-scaling.ts'
+import { fitSigmoid } from '../../src/model/learners/svm/fit-sigmoid.ts'
+import { probability } from '../../src/model/learners/svm/sigmoid.ts'
+import { fitPlattLine, plattTargets } from '../../src/model/calibration/platt-scaling.ts'
+import { sigmoid } from '../../src/model/calibration/platt.ts'
 import { sum } from './evaluation/plain-metrics.ts'
 
 const row = fc.record({

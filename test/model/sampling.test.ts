@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { buildDataset, type Dataset } from '../../src/model/dataset.ts'
+import { buildDataset, type Dataset } from '../../src/model/dataset/dataset.ts'
 import { planModel, type SamplingDefinition } from '../../src/model/definition.ts'
 import { HOUR_MS, makeSource, type MadeEvent } from './made-source.ts'
 

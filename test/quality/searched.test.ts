@@ -3,7 +3,7 @@ import { frameOfRows } from '../../quality/frame.ts'
 import type { Supervised } from '../../quality/frame.ts'
 import { customerRounds } from '../../quality/online-retail-cuts.ts'
 import { scoreSearchedOn } from '../../quality/searched.ts'
-import { rankingMetrics } from '../../src/model/metrics.ts'
+import { rankingMetrics } from '../../src/model/evaluation/metrics.ts'
 import { Random } from '../../src/model/random.ts'
 
 const COUNT = 400

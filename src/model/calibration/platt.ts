@@ -1,5 +1,4 @@
-import { fitPlattLine, plattTargets, sigmoid } from '../platt-scaling.ts'
-import { logit, type CalibrationRows } from './scores.ts'
+import { logit } from './scores.ts'
 
 /** p = 1 / (1 + exp(−(slope · logit(score) + intercept))), slope ≥ 0. */
 export interface PlattCurve {
@@ -8,33 +7,11 @@ export interface PlattCurve {
   readonly intercept: number
 }
 
-const GRADIENT_MIN = 1e-8
-
-/**
- * Platt's sigmoid over the scores' log odds; see {@link fitPlattLine}. Where scores go against the
- * labels the slope is 0 and all get the share of positives, so that order is never turned round.
- */
-export function fitPlatt({ scores, labels, weights: given }: CalibrationRows): PlattCurve {
-  const weights = Float64Array.from(scores, (_, i) => (given === null ? 1 : given[i]))
-  let positives = 0
-  let total = 0
-  for (let i = 0; i < scores.length; i++) {
-    total += weights[i]
-    if (labels[i] === 1) positives += weights[i]
-  }
-  const { yes, no } = plattTargets(positives, total - positives)
-  const rows = {
-    scores: Float64Array.from(scores, logit),
-    targets: Float64Array.from(labels, (label) => (label === 1 ? yes : no)),
-    weights,
-  }
-  const start = { slope: 1, intercept: 0 }
-  const line = fitPlattLine(rows, { start, gradientMin: GRADIENT_MIN })
-  if (line.slope > 0) return { kind: 'platt', ...line }
-  const meanTarget = (positives * yes + (total - positives) * no) / total
-  return { kind: 'platt', slope: 0, intercept: logit(meanTarget) }
-}
-
 export function applyPlatt({ slope, intercept }: PlattCurve, score: number): number {
   return sigmoid(slope * logit(score) + intercept)
+}
+
+/** `1 / (1 + e^−z)`, without overflow. */
+export function sigmoid(z: number): number {
+  return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z))
 }

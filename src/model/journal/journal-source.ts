@@ -1,6 +1,6 @@
 import type { RecordCursor } from '../../event/record-cursor.ts'
 import { ShardStore } from '../../journal/shard-store.ts'
-import type { ReplayedShard, ReplayExpressions, ReplaySource } from '../replay-source.ts'
+import type { ReplayedShard, ReplayExpressions, ReplaySource } from '../dataset/replay-source.ts'
 import type { ModelRequest } from '../trainer.ts'
 import { compileDefinition } from '../../profile/compile.ts'
 import type { CompiledDefinition } from '../../profile/compile.ts'

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { LimnError } from '../../protocol/errors.ts'
 import type { Random } from '../random.ts'
-import type { Examples, FitRequest, Parameters } from './learner.ts'
+import type { Examples, FitRequest } from './learner.ts'
+import type { Parameters } from './predictor.ts'
 
 /** Share of the training rows that stops fitting where no validation rows are given. */
 const STOPPING_SHARE = 0.1

@@ -1,4 +1,4 @@
-import type { Task } from './learner.ts'
+import type { Task } from './predictor.ts'
 
 /**
  * What each learner learns, without loading its libraries: for checks of configuration. A test holds

@@ -5,7 +5,7 @@ import type { Learner } from './learner.ts'
 const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
   adaboost: async () => (await import('./trees/adaboost.ts')).adaboost,
   arima: async () => (await import('./series/arima.ts')).arima,
-  bg_nbd: async () => (await import('./repeat-purchase/bg-nbd.ts')).bgNbd,
+  bg_nbd: async () => (await import('./repeat-purchase/repeat-purchase.ts')).bgNbd,
   boosted_trees: async () => (await import('./trees/boosted-trees.ts')).boostedTrees,
   gru: async () => (await import('./sequence/sequence.ts')).gru,
   hierarchical: async () => (await import('./clusters/hierarchical.ts')).hierarchical,
@@ -16,7 +16,7 @@ const LEARNERS: Readonly<Record<string, () => Promise<Learner>>> = {
   logistic: async () => (await import('./dense/dense.ts')).logistic,
   lstm: async () => (await import('./sequence/sequence.ts')).lstm,
   network: async () => (await import('./dense/dense.ts')).network,
-  pareto_nbd: async () => (await import('./repeat-purchase/pareto-nbd.ts')).paretoNbd,
+  pareto_nbd: async () => (await import('./repeat-purchase/repeat-purchase.ts')).paretoNbd,
   pca: async () => (await import('./projection/pca.ts')).pca,
   random_forest: async () => (await import('./trees/random-forest.ts')).randomForest,
   svm_linear: async () => (await import('./svm/svm-linear.ts')).svmLinear,

@@ -60,3 +60,12 @@ export function takeRows(rows: Float32Array, width: number, chosen: Uint32Array)
   }
   return taken
 }
+
+/** Of each row, the sum of its squares. */
+export function squaresOf(data: Float64Array, width: number): Float64Array {
+  const squares = new Float64Array(data.length / width)
+  data.forEach((value, i) => {
+    squares[Math.floor(i / width)] += value * value
+  })
+  return squares
+}

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { LimnError } from '../../protocol/errors.ts'
-import type { SavedPredictor } from './learner.ts'
+import type { SavedPredictor } from './predictor.ts'
 
 interface ArrayKinds {
   readonly f64: Float64Array

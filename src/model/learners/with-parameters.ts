@@ -1,4 +1,5 @@
-import { fillParameters, type Learner, type Parameters } from './learner.ts'
+import { fillParameters, type Learner } from './learner.ts'
+import type { Parameters } from './predictor.ts'
 
 /**
  * A learner with other defaults. A search leaves what is given as it is.

@@ -1,4 +1,4 @@
-import type { InputForm } from '../learners/learner.ts'
+import type { InputForm } from '../learners/predictor.ts'
 import type { ColumnKind } from '../table/schema.ts'
 
 /** Where a step would write an input that is not kept. */

@@ -1,11 +1,6 @@
-import type { InputForm } from '../learners/learner.ts'
-import type { TableColumn } from '../table/schema.ts'
+import type { InputForm } from '../learners/predictor.ts'
 import type { SavedPreparation } from './codec.ts'
-import type { RawRows } from './column-values.ts'
-import { fitInputPreparation } from './fit-preparation.ts'
-import { fitSequencePreparation } from './fit-sequence.ts'
 import { InputPreparation } from './input-preparation.ts'
-import type { PreparationOptions } from './options.ts'
 import { SequencePreparation } from './sequence-preparation.ts'
 
 /** Turns raw rows of a table into a learner's inputs; fitted on training rows, saved with the model. */
@@ -24,19 +19,6 @@ export interface TablePreparation {
   /** The same with these inputs only. @throws LimnError ERR_PREPARATION_INPUT */
   keep(names: readonly string[]): TablePreparation
   save(): SavedPreparation
-}
-
-/**
- * Fits the preparation that a form of inputs asks for; sequences are prepared in one way only.
- * @throws LimnError as {@link fitInputPreparation} and {@link fitSequencePreparation}
- */
-export function fitTablePreparation(
-  raw: RawRows,
-  columns: readonly TableColumn[],
-  { form, ...options }: Partial<Omit<PreparationOptions, 'form'>> & { readonly form: InputForm },
-): TablePreparation {
-  if (form === 'sequence') return fitSequencePreparation(raw, columns)
-  return fitInputPreparation(raw, columns, { ...options, form })
 }
 
 /** @throws LimnError ERR_MODEL_CORRUPT */

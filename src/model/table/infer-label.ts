@@ -1,6 +1,6 @@
 import { LimnError } from '../../protocol/errors.ts'
 import { parseNumber } from './cells.ts'
-import type { Task } from '../learners/learner.ts'
+import type { Task } from '../learners/predictor.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import { sortedTexts, truthsOf } from './infer-column.ts'
 import type { LabelSchema } from './schema.ts'

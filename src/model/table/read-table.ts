@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { LimnError } from '../../protocol/errors.ts'
-import type { Task } from '../learners/learner.ts'
+import type { Task } from '../learners/predictor.ts'
 import { openCsv } from './csv-rows.ts'
 import { inferSchema, type SchemaRequest } from './infer-schema.ts'
 import { cellReader, labelReader, type CellReader } from './cell-readers.ts'

@@ -1,4 +1,4 @@
-import type { Task } from '../learners/learner.ts'
+import type { Task } from '../learners/predictor.ts'
 
 /**
  * - `number`: as written

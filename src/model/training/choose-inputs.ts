@@ -1,9 +1,9 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { Examples, FitRequest, Learner } from '../learners/learner.ts'
 import { takeRows } from '../learners/row-values.ts'
-import { permutationImportance } from '../permutation-importance.ts'
+import { permutationImportance } from '../evaluation/permutation-importance.ts'
 import { anovaF, correlationF, mutualInformation, selectBest } from '../selection.ts'
-import { undoClassWeights } from './class-weights.ts'
+import { undoClassWeights } from '../version/class-weights.ts'
 import { meanLoss } from './loss.ts'
 import { foldRounds } from './rounds.ts'
 

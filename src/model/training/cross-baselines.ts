@@ -1,6 +1,6 @@
 import { fitBaselines, type Baseline, type BaselineOptions } from '../evaluation/baselines.ts'
 import type { Examples } from '../learners/learner.ts'
-import { labelsOf, takeRows, type LearningTable } from './pipeline.ts'
+import { labelsOf, takeRows, type LearningTable } from './fit-pipeline.ts'
 import { HeldAnswers } from './held-answers.ts'
 import type { Round } from './rounds.ts'
 

@@ -13,7 +13,7 @@ import {
   type InputScore,
 } from './input-scores.ts'
 import { outcomeOf } from './outcome-of.ts'
-import { takeRows } from './pipeline.ts'
+import { takeRows } from './fit-pipeline.ts'
 import { sliceRows } from './slice-rows.ts'
 
 /** An evaluation with what the model looks at: what is kept as `evaluation.json`. */

@@ -1,10 +1,5 @@
-import {
-  calibrate,
-  chooseCalibration,
-  fitCalibration,
-  type Calibration,
-  type CalibrationKind,
-} from '../calibration.ts'
+import { calibrate, type Calibration, type CalibrationKind } from '../calibration/calibration.ts'
+import { chooseCalibration, fitCalibration } from '../calibration/choose-calibration.ts'
 
 /** What models predicted for rows that they were not fitted on. */
 export interface HeldPredictions {

@@ -1,14 +1,14 @@
 import { measure } from '../evaluation/bootstrap.ts'
 import { MAIN_METRIC, sampleOf, type EvaluatedTask } from '../evaluation/outcome.ts'
 import type { Examples } from '../learners/learner.ts'
-import { permutationImportance } from '../permutation-importance.ts'
+import { permutationImportance } from '../evaluation/permutation-importance.ts'
 import { fitInputPreparation } from '../preparation/fit-preparation.ts'
 import { Random } from '../random.ts'
 import { anovaF, correlationF, mutualInformation } from '../selection.ts'
 import type { DataTable } from '../table/read-table.ts'
 import type { TableColumn } from '../table/schema.ts'
 import { outcomeOf } from './outcome-of.ts'
-import { takeLabelled } from './pipeline.ts'
+import { takeLabelled } from './fit-pipeline.ts'
 
 /** What a column is worth to the model: the fall of the main metric when its values are shuffled. */
 export interface ColumnImportance {

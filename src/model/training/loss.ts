@@ -1,4 +1,4 @@
-import type { Task } from '../learners/learner.ts'
+import type { Task } from '../learners/predictor.ts'
 
 const PROBABILITY_MIN = 1e-7
 const COUNT_MIN = 1e-6

@@ -1,7 +1,7 @@
 import type { ModelRegistry } from '../registry.ts'
 import { renderReport } from '../report/page.ts'
 import type { JournalSource, ModelManifest, TableSource } from '../version/manifest.ts'
-import { saveModelVersion } from '../version/model-version.ts'
+import { saveModelVersion } from '../version/save-version.ts'
 import type { ModelEvaluation } from './evaluate-model.ts'
 import type { FittedModel } from './fit-model.ts'
 import { reportOf } from './training-report.ts'

@@ -1,5 +1,6 @@
 import { LimnError } from '../../protocol/errors.ts'
-import type { Learner, Parameters } from '../learners/learner.ts'
+import type { Learner } from '../learners/learner.ts'
+import type { Parameters } from '../learners/predictor.ts'
 import { FitTimes } from './fit-times.ts'
 import { HeldAnswers } from './held-answers.ts'
 import { meanLoss } from './loss.ts'
@@ -9,7 +10,7 @@ import {
   takeRows,
   type LearningTable,
   type PipelineOptions,
-} from './pipeline.ts'
+} from './fit-pipeline.ts'
 import type { Round } from './rounds.ts'
 import { drawSettings, gridSettings } from './settings.ts'
 

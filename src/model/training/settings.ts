@@ -1,4 +1,5 @@
-import type { Learner, Parameters } from '../learners/learner.ts'
+import type { Learner } from '../learners/learner.ts'
+import type { Parameters } from '../learners/predictor.ts'
 import { Random } from '../random.ts'
 
 /**

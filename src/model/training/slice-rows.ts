@@ -1,7 +1,7 @@
 import type { EvaluationRequest } from '../evaluation/evaluate.ts'
 import type { DataTable } from '../table/read-table.ts'
 import type { TableColumn } from '../table/schema.ts'
-import { takeRows } from './pipeline.ts'
+import { takeRows } from './fit-pipeline.ts'
 
 /** Columns whose parts people ask about first. */
 const FIRST = /device|country|visitor|customer|region|channel|type|source|segment/i

@@ -1,8 +1,8 @@
-import type { Calibration } from '../calibration.ts'
+import type { Calibration } from '../calibration/calibration.ts'
 import type { EvaluatedTask } from '../evaluation/outcome.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
-import type { Parameters } from '../learners/learner.ts'
-import type { VersionFacts } from '../registry.ts'
+import type { Parameters } from '../learners/predictor.ts'
+import type { VersionFacts } from './version-files.ts'
 import type { TableSchema } from '../table/schema.ts'
 
 /** What is known of a model version; beside its weights, as JSON. */

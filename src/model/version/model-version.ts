@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { LimnError } from '../../protocol/errors.ts'
-import { calibrate, loadCalibration } from '../calibration.ts'
-import type { Parameters } from '../learners/learner.ts'
-import { loadLearner } from '../learners/registry.ts'
-import { readVersionFiles, type ModelRegistry, type VersionFacts } from '../registry.ts'
-import { Pipeline } from '../training/pipeline.ts'
+import { calibrate, loadCalibration } from '../calibration/calibration.ts'
+import type { Parameters } from '../learners/predictor.ts'
+import { loadReader } from '../learners/readers.ts'
+import { readVersionFiles } from './version-files.ts'
+import { Pipeline } from './pipeline.ts'
 import { MANIFEST_FORMAT, type ModelManifest } from './manifest.ts'
 
 /** A fitted member of a model. */
@@ -70,41 +70,6 @@ export function predictMean(
   if (calibration !== null) calibrate(calibration, out, count)
 }
 
-export type NewVersion = Omit<
-  ModelManifest,
-  keyof VersionFacts | 'format' | 'learner' | 'members' | 'importance'
->
-
-/**
- * Saves a model's members with reports beside them as a new version; it is not live yet.
- * @throws LimnError ERR_MODEL_SAVE, ERR_MODEL_NAME
- */
-export function saveModelVersion(
-  registry: ModelRegistry,
-  version: NewVersion,
-  members: readonly Member[],
-  reports: Readonly<Record<string, (manifest: ModelManifest) => string>> = {},
-): Promise<ModelManifest> {
-  const saved = members.map(({ learner, parameters, pipeline }) => {
-    return { learner, parameters, ...pipeline.save() }
-  })
-  const parts = saved.flatMap(({ preparation, predictor }) => [preparation.bytes, predictor.bytes])
-  const weights = new Uint8Array(Buffer.concat(parts))
-  const manifestOf = (made: VersionFacts): ModelManifest => ({
-    format: MANIFEST_FORMAT,
-    ...version,
-    ...made,
-    learner: members.map(({ learner }) => learner).join(' + '),
-    importance: members[0].pipeline.importance(),
-    members: saved.map(({ preparation, predictor, ...member }) => ({
-      ...member,
-      preparation: { ...preparation, bytes: preparation.bytes.length },
-      predictor: { ...predictor, bytes: predictor.bytes.length },
-    })),
-  })
-  return registry.save(version.model, weights, manifestOf, reports)
-}
-
 /** @throws LimnError ERR_MODEL_UNKNOWN, ERR_MODEL_CORRUPT, ERR_MODEL_KIND (of an older release) */
 export async function readModelVersion(directory: string): Promise<ModelVersion> {
   const files = await readVersionFiles(directory)
@@ -146,7 +111,7 @@ async function loadPipelines(
       predictor: { ...predictor, bytes: take(predictor.bytes) },
       classWeights,
     }
-    pipelines.push(await Pipeline.load(await loadLearner(learner), saved))
+    pipelines.push(await Pipeline.load(await loadReader(learner), saved))
   }
   const outputs = task === 'multiclass' ? (schema.label?.classes.length ?? 0) : 1
   const fits = pipelines.every((pipeline) => {

@@ -1,6 +1,6 @@
 import { LimnError } from '../../protocol/errors.ts'
 import type { Feature } from '../../profile/feature-vector.ts'
-import { BATCH_ROWS } from '../training/pipeline.ts'
+import { BATCH_ROWS } from './pipeline.ts'
 import { FeatureReader } from './feature-reader.ts'
 import type { ModelManifest } from './manifest.ts'
 import { readModelVersion } from './model-version.ts'

@@ -6,7 +6,7 @@ import {
   type BuildOptions,
 } from '../../../src/model/dataset-files/build-dataset.ts'
 import { readDataset } from '../../../src/model/dataset-files/read-dataset.ts'
-import { buildDataset } from '../../../src/model/dataset.ts'
+import { buildDataset } from '../../../src/model/dataset/dataset.ts'
 import { planModel, type ModelDefinition } from '../../../src/model/definition.ts'
 import { Random } from '../../../src/model/random.ts'
 import { makeSource, type MadeEvent } from '../made-source.ts'

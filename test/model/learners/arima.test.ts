@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { arima } from '../../../src/model/learners/series/arima.ts'
 import { oneStepErrors } from '../../../src/model/learners/series/arma-likelihood.ts'
-import type { Parameters, Predictor } from '../../../src/model/learners/learner.ts'
+import type { Parameters, Predictor } from '../../../src/model/learners/predictor.ts'
 import { Random } from '../../../src/model/random.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'

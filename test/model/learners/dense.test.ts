@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { linear, logistic, network } from '../../../src/model/learners/dense/dense.ts'
-import { rankingMetrics } from '../../../src/model/metrics.ts'
+import { rankingMetrics } from '../../../src/model/evaluation/metrics.ts'
 import { learnerContract } from '../../contract/learner-suite.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'
 import { makeExamples, takeRows } from './made-examples.ts'

@@ -7,17 +7,14 @@ import {
   encodeForest,
 } from '../../../src/model/learners/trees/forest-file.ts'
 import { ForestScorer } from '../../../src/model/learners/trees/forest-scorer.ts'
-import { finishTrees, LEAF_WORD, type Forest } from '../../../src/model/learners/trees/forest.ts'
+import { finishTrees } from '../../../src/model/learners/trees/finish-trees.ts'
+import { LEAF_WORD, type Forest } from '../../../src/model/learners/trees/forest.ts'
 import { GrowingTrees } from '../../../src/model/learners/trees/growing-trees.ts'
 import type { Examples, Learner } from '../../../src/model/learners/learner.ts'
 import { randomForest } from '../../../src/model/learners/trees/random-forest.ts'
 import { TreeGrower } from '../../../src/model/learners/trees/tree-grower.ts'
-import {
-  codeOf,
-  codeRows,
-  findCuts,
-  padCuts,
-} from '../../../src/model/learners/trees/tree-table.ts'
+import { codeOf, padCuts } from '../../../src/model/learners/trees/cut-codes.ts'
+import { codeRows, findCuts } from '../../../src/model/learners/trees/tree-table.ts'
 import { decisionTree } from '../../../src/model/learners/trees/tree.ts'
 import { ValueStatistic } from '../../../src/model/learners/trees/tree-values.ts'
 import { Random } from '../../../src/model/random.ts'

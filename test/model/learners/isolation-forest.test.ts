@@ -4,7 +4,7 @@ import {
   growIsolationTree,
   pathLength,
 } from '../../../src/model/learners/anomaly/isolation-tree.ts'
-import { rankingMetrics } from '../../../src/model/metrics.ts'
+import { rankingMetrics } from '../../../src/model/evaluation/metrics.ts'
 import { Random } from '../../../src/model/random.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'
 import { makeAnomalies, takeRows } from './made-examples.ts'

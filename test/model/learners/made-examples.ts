@@ -1,5 +1,6 @@
 import { Random } from '../../../src/model/random.ts'
-import type { Examples, Task } from '../../../src/model/learners/learner.ts'
+import type { Examples } from '../../../src/model/learners/learner.ts'
+import type { Task } from '../../../src/model/learners/predictor.ts'
 
 /** Rows whose true answer is known: probability of class 1, class, mean, or group. */
 export interface MadeExamples extends Examples {

@@ -1,4 +1,4 @@
-import type { Task } from '../../../src/model/learners/learner.ts'
+import type { Task } from '../../../src/model/learners/predictor.ts'
 import { Random } from '../../../src/model/random.ts'
 import { poisson, type MadeExamples, type MadeOptions } from './made-examples.ts'
 

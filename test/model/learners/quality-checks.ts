@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { rankingMetrics } from '../../../src/model/metrics.ts'
+import { rankingMetrics } from '../../../src/model/evaluation/metrics.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'
 
 type Learned = LearnerCase['learned']

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { loadBackend } from '../../../src/model/backend.ts'
+import { loadBackend } from '../../../src/model/learners/backend.ts'
 import { PackedBatch } from '../../../src/model/learners/sequence/packed-batch.ts'
 import { partsOf } from '../../../src/model/learners/sequence/sequence-network.ts'
 import type { SequenceParts } from '../../../src/model/learners/sequence/sequence-network.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { gru, lstm } from '../../../src/model/learners/sequence/sequence.ts'
-import type { Task } from '../../../src/model/learners/learner.ts'
+import type { Task } from '../../../src/model/learners/predictor.ts'
 import { learnerContract, predict } from '../../contract/learner-suite.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'
 import { takeRows } from './made-examples.ts'

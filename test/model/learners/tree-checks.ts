@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { logLoss, rankingMetrics, valueMetrics } from '../../../src/model/metrics.ts'
-import type { Task } from '../../../src/model/learners/learner.ts'
+import { logLoss, rankingMetrics, valueMetrics } from '../../../src/model/evaluation/metrics.ts'
+import type { Task } from '../../../src/model/learners/predictor.ts'
 import type { LearnerCase } from '../../contract/learner-suite.ts'
 import { makeExamples, takeRows, type MadeExamples } from './made-examples.ts'
 

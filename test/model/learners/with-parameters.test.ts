@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadLearner } from '../../../src/model/learners/registry.ts'
-import type { Parameters } from '../../../src/model/learners/learner.ts'
+import type { Parameters } from '../../../src/model/learners/predictor.ts'
 import { withParameters } from '../../../src/model/learners/with-parameters.ts'
 import { gridSettings } from '../../../src/model/training/settings.ts'
 import { makeExamples } from './made-examples.ts'

@@ -1,4 +1,4 @@
-import type { LearningTable } from '../../../src/model/training/pipeline.ts'
+import type { LearningTable } from '../../../src/model/training/fit-pipeline.ts'
 import type { TableColumn } from '../../../src/model/table/schema.ts'
 import { Random } from '../../../src/model/random.ts'
 import { makeExamples, type MadeExamples, type MadeOptions } from '../learners/made-examples.ts'

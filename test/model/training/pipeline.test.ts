@@ -5,11 +5,11 @@ import { loadLearner } from '../../../src/model/learners/registry.ts'
 import { chooseInputs, SELECTIONS } from '../../../src/model/training/choose-inputs.ts'
 import {
   fitPipeline,
-  Pipeline,
   PLAIN_PIPELINE,
   type LearningTable,
   type PipelineOptions,
-} from '../../../src/model/training/pipeline.ts'
+} from '../../../src/model/training/fit-pipeline.ts'
+import { Pipeline } from '../../../src/model/version/pipeline.ts'
 import { foldRounds } from '../../../src/model/training/rounds.ts'
 import { mean } from '../evaluation/plain-metrics.ts'
 import { makeExamples } from '../learners/made-examples.ts'

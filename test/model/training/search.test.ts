@@ -5,7 +5,7 @@ import { loadLearner } from '../../../src/model/learners/registry.ts'
 import { crossBaselines } from '../../../src/model/training/cross-baselines.ts'
 import { FitTimes } from '../../../src/model/training/fit-times.ts'
 import { meanLoss } from '../../../src/model/training/loss.ts'
-import { fitPipeline, PLAIN_PIPELINE } from '../../../src/model/training/pipeline.ts'
+import { fitPipeline, PLAIN_PIPELINE } from '../../../src/model/training/fit-pipeline.ts'
 import { foldRounds, timeRounds } from '../../../src/model/training/rounds.ts'
 import {
   searchModels,

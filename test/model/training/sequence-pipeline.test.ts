@@ -3,7 +3,8 @@ import { loadLearner } from '../../../src/model/learners/registry.ts'
 import { Random } from '../../../src/model/random.ts'
 import type { DataTable } from '../../../src/model/table/read-table.ts'
 import type { TableColumn } from '../../../src/model/table/schema.ts'
-import { Pipeline, PLAIN_PIPELINE, fitPipeline } from '../../../src/model/training/pipeline.ts'
+import { Pipeline } from '../../../src/model/version/pipeline.ts'
+import { PLAIN_PIPELINE, fitPipeline } from '../../../src/model/training/fit-pipeline.ts'
 
 const STEPS = 5
 const EVENTS = ['view', 'cart', 'buy', 'return']

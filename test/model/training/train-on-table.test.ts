@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { rankingMetrics } from '../../../src/model/metrics.ts'
+import { rankingMetrics } from '../../../src/model/evaluation/metrics.ts'
 import { ModelRegistry } from '../../../src/model/registry.ts'
 import { evaluateOnTable, trainOnTable } from '../../../src/model/training/train-on-table.ts'
 import type {

@@ -2,9 +2,10 @@ import { loadLearner } from '../../../src/model/learners/registry.ts'
 import type { ModelRegistry } from '../../../src/model/registry.ts'
 import type { DataTable } from '../../../src/model/table/read-table.ts'
 import type { TableColumn } from '../../../src/model/table/schema.ts'
-import { fitPipeline, PLAIN_PIPELINE } from '../../../src/model/training/pipeline.ts'
+import { fitPipeline, PLAIN_PIPELINE } from '../../../src/model/training/fit-pipeline.ts'
 import type { JournalSource, ModelManifest } from '../../../src/model/version/manifest.ts'
-import { saveModelVersion, type Member } from '../../../src/model/version/model-version.ts'
+import { saveModelVersion } from '../../../src/model/version/save-version.ts'
+import type { Member } from '../../../src/model/version/model-version.ts'
 import { Random } from '../../../src/model/random.ts'
 
 const COLUMNS: readonly TableColumn[] = [

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { parameter, type Parameter, type Predictor } from '../learner.ts'
+import { parameter, type Parameter } from '../learner.ts'
+import type { Predictor } from '../predictor.ts'
 import { PARAMETERS, size } from '../saved-model.ts'
 import { distancesTo } from './centres.ts'
 

@@ -1,4 +1,4 @@
-import type { Predictor } from '../learner.ts'
+import type { Predictor } from '../predictor.ts'
 import { readRow, squaredDistance } from '../row-values.ts'
 
 export interface Centres {

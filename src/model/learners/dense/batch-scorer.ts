@@ -1,5 +1,5 @@
-import { fusedMatMul, type Backend, type Tensor1D, type Tensor2D } from '../../backend.ts'
-import type { Network } from '../../network.ts'
+import { fusedMatMul, type Backend, type Tensor1D, type Tensor2D } from '../backend.ts'
+import type { Network } from './network.ts'
 
 /** Rows of one TensorFlow.js call; larger batches go in pieces. */
 export const BATCH_ROWS_MAX = 1_024

@@ -1,20 +1,14 @@
-import { loadBackend } from '../../backend.ts'
-import { DenseTraining } from '../../dense-training.ts'
-import { NetworkScorer, type Network } from '../../network.ts'
+import { loadBackend } from '../backend.ts'
+import { DenseTraining } from './dense-training.ts'
+import { NetworkScorer, type Network } from './network.ts'
 import { Random } from '../../random.ts'
 import { takeInputs } from '../clipped-inputs.ts'
 import { bestEpoch, stoppingRows, type StoppingRows } from '../early-stopping.ts'
 import { DensePredictor } from './dense-predictor.ts'
-import type { FitRequest, Learner, Parameters } from '../learner.ts'
-import {
-  answer,
-  labelScale,
-  lossOf,
-  lossSlope,
-  outputCount,
-  startBias,
-  type LabelScale,
-} from '../network-output.ts'
+import type { FitRequest, Learner } from '../learner.ts'
+import type { Parameters } from '../predictor.ts'
+import { answer, type LabelScale } from '../network-output.ts'
+import { labelScale, lossOf, lossSlope, outputCount, startBias } from '../network-loss.ts'
 
 /** Fits by mini-batches; keeps the epoch with the least loss on rows that it was not fitted on. */
 export async function fitDense(

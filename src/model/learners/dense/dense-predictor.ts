@@ -1,7 +1,7 @@
-import type { Backend } from '../../backend.ts'
-import { NetworkScorer, type Network } from '../../network.ts'
+import type { Backend } from '../backend.ts'
+import { NetworkScorer, type Network } from './network.ts'
 import { takeInputs } from '../clipped-inputs.ts'
-import type { Parameters, Predictor, SavedPredictor, Task } from '../learner.ts'
+import type { Parameters, Predictor, SavedPredictor, Task } from '../predictor.ts'
 import { answer, type OutputShape } from '../network-output.ts'
 import { BATCH_ROWS_MAX, BatchScorer } from './batch-scorer.ts'
 

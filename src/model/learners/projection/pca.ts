@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { checkRequest, parameter } from '../learner.ts'
-import type { FitRequest, Learner, Predictor } from '../learner.ts'
+import type { FitRequest, Learner } from '../learner.ts'
+import type { Predictor } from '../predictor.ts'
 import { Pace } from '../pace.ts'
 import { findAxes, project } from './principal-axes.ts'
 import { readRow } from '../row-values.ts'

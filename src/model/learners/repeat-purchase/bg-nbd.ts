@@ -1,6 +1,5 @@
 import { logGamma } from './log-gamma.ts'
-import { repeatPurchaseLearner } from './repeat-purchase.ts'
-import type { RepeatPurchaseModel } from './repeat-purchase.ts'
+import type { RepeatPurchaseModel } from './purchase-predictor.ts'
 
 const SERIES_TERMS_MAX = 10_000
 const SERIES_PRECISION = 1e-13
@@ -48,8 +47,6 @@ export const BG_NBD: RepeatPurchaseModel = {
     }
   },
 }
-
-export const bgNbd = repeatPurchaseLearner(BG_NBD)
 
 /**
  * Purchases to come of a customer who has not dropped out. The paper has

@@ -1,12 +1,9 @@
 import { Random } from '../../random.ts'
 import type { Examples } from '../learner.ts'
+import { customerOf } from './customer.ts'
 
 /** Beyond this, customers are drawn: more would tell the parameters little better. */
 const CUSTOMERS_MAX = 30_000
-/** What a row may say: more is taken as this much. */
-const PURCHASES_MAX = 1e6
-const TIME_MAX = 1e9
-
 export interface Customers {
   readonly x: Float64Array
   readonly recency: Float64Array
@@ -44,21 +41,6 @@ function drawRows(count: number, seed: number): Uint32Array {
   if (count <= CUSTOMERS_MAX) return rows
   new Random(seed).shuffle(rows)
   return rows.subarray(0, CUSTOMERS_MAX)
-}
-
-/** What a row says of a customer, as far as it can be true. */
-export function customerOf(
-  x: number,
-  recency: number,
-  age: number,
-): { x: number; recency: number; age: number } {
-  const bought = limited(x, PURCHASES_MAX)
-  const last = bought === 0 ? 0 : limited(recency, TIME_MAX)
-  return { x: bought, recency: last, age: Math.max(last, limited(age, TIME_MAX)) }
-}
-
-function limited(value: number, max: number): number {
-  return value > 0 ? Math.min(value, max) : 0
 }
 
 export function meanAge({ age, weight }: Customers): number {

@@ -1,6 +1,5 @@
 import { logGamma } from './log-gamma.ts'
-import { repeatPurchaseLearner } from './repeat-purchase.ts'
-import type { RepeatPurchaseModel } from './repeat-purchase.ts'
+import type { RepeatPurchaseModel } from './purchase-predictor.ts'
 
 /** Below this the rest of the integral is lost in the last digits of what is there. */
 const LOG_NEGLIGIBLE = -36
@@ -66,8 +65,6 @@ export const PARETO_NBD: RepeatPurchaseModel = {
     }
   },
 }
-
-export const paretoNbd = repeatPurchaseLearner(PARETO_NBD)
 
 interface Integral {
   readonly alpha: number

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { LimnError } from '../../../protocol/errors.ts'
-import type { Predictor, SavedPredictor } from '../learner.ts'
+import type { Predictor, SavedPredictor } from '../predictor.ts'
 import { answer } from '../network-output.ts'
 import { PARAMETERS, loadModel, saveModel, size, type ModelFormat } from '../saved-model.ts'
 import type { CellName } from './cell.ts'

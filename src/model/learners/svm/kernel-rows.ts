@@ -1,4 +1,5 @@
 import { productsWith, readRow } from '../row-values.ts'
+import { squaresOf } from '../row-values.ts'
 
 /** Memory for rows of the kernel. */
 const CACHE_BYTES_MAX = 256 * 2 ** 20
@@ -60,13 +61,4 @@ export class KernelRows {
     }
     row[index] = 1
   }
-}
-
-/** Of each row, the sum of its squares. */
-export function squaresOf(data: Float64Array, width: number): Float64Array {
-  const squares = new Float64Array(data.length / width)
-  data.forEach((value, i) => {
-    squares[Math.floor(i / width)] += value * value
-  })
-  return squares
 }

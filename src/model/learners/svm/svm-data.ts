@@ -2,6 +2,7 @@ import { Random } from '../../random.ts'
 import { drawRows } from '../draw-rows.ts'
 import type { Examples, FitRequest } from '../learner.ts'
 import { takeRows } from '../row-values.ts'
+import type { SvmFacts } from './svm-outputs.ts'
 
 /** Of each class, one row in so many is held back to turn decisions into probabilities. */
 const HELD_BACK = 5
@@ -88,4 +89,8 @@ function pick(examples: Examples, rows: Uint32Array | readonly number[]): Exampl
     labels: takeRows(labels, 1, chosen),
     weights: weights === null ? null : takeRows(weights, 1, chosen),
   }
+}
+
+export function svmTask({ fitted: { task } }: SvmRows): SvmFacts['task'] {
+  return task === 'binary' || task === 'multiclass' ? task : 'regression'
 }

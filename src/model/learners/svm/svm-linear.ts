@@ -1,27 +1,16 @@
-import { Type } from 'typebox'
 import { LimnError } from '../../../protocol/errors.ts'
 import { descend } from './dual-descent.ts'
 import type { LinearMachine } from './dual-descent.ts'
 import { checkRequest, parameter } from '../learner.ts'
-import type { FitRequest, Learner, Predictor, SavedPredictor } from '../learner.ts'
+import type { FitRequest, Learner } from '../learner.ts'
+import type { Predictor } from '../predictor.ts'
 import { Pace } from '../pace.ts'
-import { loadModel, saveModel } from '../saved-model.ts'
-import type { KeptModel, ModelFormat } from '../saved-model.ts'
 import { divideRows, machinesOf } from './svm-data.ts'
-import { SVM_FACTS, calibrate, sigmoidsFit, svmOutputs, svmTask } from './svm-outputs.ts'
-import type { Decide } from './svm-outputs.ts'
+import { calibrate } from './fit-sigmoid.ts'
+import { svmTask } from './svm-data.ts'
+import { decideWith, loadSvmLinear, svmLinearPredictor } from './svm-linear-predictor.ts'
 
 const ROWS_MAX = 2_000_000
-
-const FACTS = Type.Object(SVM_FACTS)
-const ARRAYS = { weights: 'f64' } as const
-const FORMAT: ModelFormat<typeof FACTS, typeof ARRAYS> = {
-  learner: 'svm_linear',
-  facts: FACTS,
-  arrays: ARRAYS,
-  lengths: ({ width, machines }) => ({ weights: machines * (width + 1) }),
-}
-type Model = KeptModel<typeof FACTS, typeof ARRAYS>
 
 /**
  * Linear support vector machine. Of more than two classes, one machine for each against the others.
@@ -85,49 +74,8 @@ export const svmLinear: Learner = {
       converged: machines.every(({ converged }) => converged),
       parameters,
     }
-    return open({ facts, arrays: { weights } })
+    return svmLinearPredictor({ facts, arrays: { weights } })
   },
 
-  async load(saved: SavedPredictor) {
-    const model = loadModel(FORMAT, saved)
-    if (sigmoidsFit(model.facts)) return open(model)
-    throw new LimnError('ERR_MODEL_CORRUPT', 'the model of svm_linear has too few sigmoids')
-  },
-}
-
-function decideWith(weights: Float64Array, width: number): Decide {
-  return (row, decisions) => {
-    for (let machine = 0, at = 0; machine < decisions.length; machine++, at += width + 1) {
-      let sum = weights[at + width]
-      for (let i = 0; i < width; i++) sum += weights[at + i] * row[i]
-      decisions[machine] = sum
-    }
-  }
-}
-
-function open(model: Model): Predictor {
-  const { facts, arrays } = model
-  const { task, width, machines, rows, supportVectors, converged, parameters } = facts
-  return {
-    learner: svmLinear.name,
-    task,
-    width,
-    outputs: machines,
-    predict: svmOutputs(facts, decideWith(arrays.weights, width)),
-    save: () => saveModel(FORMAT, model),
-    describe: () => ({ rows, machines, supportVectors, converged, parameters }),
-    importance: () => importance(arrays.weights, width),
-    dispose: () => undefined,
-  }
-}
-
-/** Inputs have variance 1, so that the sizes of their weights compare. */
-function importance(weights: Float64Array, width: number): Float32Array | null {
-  const sizes = new Float64Array(width)
-  weights.forEach((weight, i) => {
-    const input = i % (width + 1)
-    if (input < width) sizes[input] += Math.abs(weight)
-  })
-  const total = sizes.reduce((sum, size) => sum + size, 0)
-  return total > 0 ? Float32Array.from(sizes, (size) => size / total) : null
+  load: loadSvmLinear,
 }

@@ -1,36 +1,16 @@
-import { Type } from 'typebox'
-import { LimnError } from '../../../protocol/errors.ts'
-import { KernelRows, squaresOf } from './kernel-rows.ts'
+import { KernelRows } from './kernel-rows.ts'
 import { checkRequest, parameter } from '../learner.ts'
-import type { FitRequest, Learner, Predictor, SavedPredictor } from '../learner.ts'
+import type { FitRequest, Learner } from '../learner.ts'
+import type { Predictor } from '../predictor.ts'
 import { Pace } from '../pace.ts'
-import { productsWith, takeRows } from '../row-values.ts'
-import { loadModel, saveModel, size } from '../saved-model.ts'
-import type { KeptModel, ModelFormat } from '../saved-model.ts'
+import { takeRows } from '../row-values.ts'
 import { optimise } from './sequential-optimisation.ts'
 import type { DualProblem, DualSolution } from './sequential-optimisation.ts'
 import { divideRows, machinesOf } from './svm-data.ts'
 import type { MachineRows } from './svm-data.ts'
-import { SVM_FACTS, calibrate, sigmoidsFit, svmOutputs, svmTask } from './svm-outputs.ts'
-import type { Decide } from './svm-outputs.ts'
-
-const FACTS = Type.Object({
-  ...SVM_FACTS,
-  rowsUsed: size(1),
-  gamma: Type.Number({ exclusiveMinimum: 0 }),
-  vectors: size(),
-  rounds: size(0, Number.MAX_SAFE_INTEGER),
-})
-const ARRAYS = { vectors: 'f32', duals: 'f64', offsets: 'f64' } as const
-const FORMAT: ModelFormat<typeof FACTS, typeof ARRAYS> = {
-  learner: 'svm_rbf',
-  facts: FACTS,
-  arrays: ARRAYS,
-  lengths: ({ width, machines, vectors }) => {
-    return { vectors: vectors * width, duals: machines * vectors, offsets: machines }
-  },
-}
-type Model = KeptModel<typeof FACTS, typeof ARRAYS>
+import { calibrate } from './fit-sigmoid.ts'
+import { svmTask } from './svm-data.ts'
+import { decideWith, loadSvmRbf, svmRbfPredictor } from './svm-rbf-predictor.ts'
 
 /**
  * Support vector machine with the kernel `e^(-gamma × squared distance)`. Of more than two classes, one
@@ -104,14 +84,10 @@ export const svmRbf: Learner = {
       rounds: solutions.reduce((sum, { rounds }) => sum + rounds, 0),
       parameters,
     }
-    return open({ facts, arrays })
+    return svmRbfPredictor({ facts, arrays })
   },
 
-  async load(saved: SavedPredictor) {
-    const model = loadModel(FORMAT, saved)
-    if (sigmoidsFit(model.facts)) return open(model)
-    throw new LimnError('ERR_MODEL_CORRUPT', 'the model of svm_rbf has too few sigmoids')
-  },
+  load: loadSvmRbf,
 }
 
 function gammaOf(rows: Float32Array, width: number): number {
@@ -147,45 +123,5 @@ function keepVectors(rows: Float32Array, width: number, solutions: readonly Dual
     vectors: takeRows(rows, width, Uint32Array.from(kept)),
     duals: Float64Array.from(solutions.flatMap(({ duals }) => kept.map((row) => duals[row]))),
     offsets: Float64Array.from(solutions, ({ offset }) => offset),
-  }
-}
-
-function decideWith(
-  { width, gamma, vectors: count }: { width: number; gamma: number; vectors: number },
-  { vectors, duals, offsets }: Model['arrays'],
-): Decide {
-  const data = Float64Array.from(vectors)
-  const squares = squaresOf(data, width)
-  const products = new Float64Array(count)
-  return (row, decisions) => {
-    let own = 0
-    for (let i = 0; i < width; i++) own += row[i] * row[i]
-    decisions.set(offsets)
-    productsWith(row, data, products)
-    for (let vector = 0; vector < count; vector++) {
-      const squared = own + squares[vector] - 2 * products[vector]
-      const kernel = Math.exp(-gamma * Math.max(0, squared))
-      for (let machine = 0; machine < decisions.length; machine++) {
-        decisions[machine] += duals[machine * count + vector] * kernel
-      }
-    }
-  }
-}
-
-function open(model: Model): Predictor {
-  const { facts, arrays } = model
-  const { task, width, machines, rows, rowsUsed, supportVectors } = facts
-  const { gamma, converged, rounds, parameters } = facts
-  const found = { rows, rowsUsed, machines, supportVectors, vectors: facts.vectors, gamma }
-  return {
-    learner: svmRbf.name,
-    task,
-    width,
-    outputs: machines,
-    predict: svmOutputs(facts, decideWith(facts, arrays)),
-    save: () => saveModel(FORMAT, model),
-    describe: () => ({ ...found, converged, rounds, parameters }),
-    importance: () => null,
-    dispose: () => undefined,
   }
 }

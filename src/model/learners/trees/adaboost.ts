@@ -1,10 +1,5 @@
-import {
-  checkRequest,
-  type FitRequest,
-  type Learner,
-  type Parameters,
-  type Predictor,
-} from '../learner.ts'
+import { checkRequest, type FitRequest, type Learner } from '../learner.ts'
+import type { Parameters, Predictor } from '../predictor.ts'
 import { boost, type Boosted } from './boost.ts'
 import { loadForest } from './forest-predictor.ts'
 import { GrowingTrees } from './growing-trees.ts'

@@ -1,11 +1,5 @@
-import {
-  checkRequest,
-  parameter,
-  type FitRequest,
-  type Learner,
-  type Parameters,
-  type Predictor,
-} from '../learner.ts'
+import { checkRequest, parameter, type FitRequest, type Learner } from '../learner.ts'
+import type { Parameters, Predictor } from '../predictor.ts'
 import { boost, type Boosted } from './boost.ts'
 import { objectiveOf, type Objective } from './boosting-objective.ts'
 import { loadForest } from './forest-predictor.ts'

@@ -2,7 +2,7 @@ import { endianness } from 'node:os'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { INPUTS_MAX, LEAF_WORD, type Forest } from './forest.ts'
-import { CUTS_MAX } from './tree-table.ts'
+import { CUTS_MAX } from './cut-codes.ts'
 
 const Size = (maximum: number) => Type.Integer({ minimum: 0, maximum })
 

@@ -2,8 +2,8 @@ import { LimnError } from '../../../protocol/errors.ts'
 import { decodeForest, describeForest, encodeForest } from './forest-file.ts'
 import { ForestScorer } from './forest-scorer.ts'
 import { treeDepths, type Forest } from './forest.ts'
-import type { Parameters, Predictor, SavedPredictor, Task } from '../learner.ts'
-import { TASKS } from '../learner.ts'
+import type { Parameters, Predictor, SavedPredictor, Task } from '../predictor.ts'
+import { TASKS } from '../predictor.ts'
 import { LINKS, toOutputs, type Link } from './link.ts'
 
 /** What a forest's sums mean, and how it was found. */

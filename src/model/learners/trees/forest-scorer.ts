@@ -1,6 +1,6 @@
 import { layOut, type TreeLayout } from './forest-layouts.ts'
 import type { Forest } from './forest.ts'
-import { codeOf, padCuts } from './tree-table.ts'
+import { codeOf, padCuts } from './cut-codes.ts'
 
 /** Rows scored together: their codes stay in the nearest cache while all trees look at them. */
 const BLOCK_ROWS = 1_024

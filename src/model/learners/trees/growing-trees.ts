@@ -1,4 +1,5 @@
-import { MISSING, type TreeTable } from './tree-table.ts'
+import { MISSING } from './cut-codes.ts'
+import type { TreeTable } from './tree-table.ts'
 import type { SplitChoice } from './tree-split.ts'
 
 export const LEAF = -1

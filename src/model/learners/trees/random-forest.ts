@@ -1,15 +1,9 @@
 import { Random } from '../../random.ts'
 import { ForestPredictor, loadForest } from './forest-predictor.ts'
-import { finishTrees } from './forest.ts'
+import { finishTrees } from './finish-trees.ts'
 import { GrowingTrees } from './growing-trees.ts'
-import {
-  checkRequest,
-  parameter,
-  type FitRequest,
-  type Learner,
-  type Parameters,
-  type Predictor,
-} from '../learner.ts'
+import { checkRequest, parameter, type FitRequest, type Learner } from '../learner.ts'
+import type { Parameters, Predictor } from '../predictor.ts'
 import { runRounds } from './rounds.ts'
 import { createTarget, type TreeTarget } from './tree-target.ts'
 import { Checker, prepareTreeData, usefulInputs, type TreeData } from './tree-data.ts'

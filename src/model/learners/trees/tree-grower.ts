@@ -3,7 +3,8 @@ import type { GrowingTrees } from './growing-trees.ts'
 import { HistogramPool } from './histogram-pool.ts'
 import { Split, type SplitRules } from './tree-split.ts'
 import type { HistogramLayout, Statistic } from './tree-statistic.ts'
-import { MISSING, type TreeTable } from './tree-table.ts'
+import { MISSING } from './cut-codes.ts'
+import type { TreeTable } from './tree-table.ts'
 
 export interface GrowthRules extends SplitRules {
   /** Splits between root and leaf at most. */

@@ -1,10 +1,10 @@
-import { LimnError } from '../protocol/errors.ts'
-import { accuracyByNeighbours, areaAlone, rankColumn } from './leaks/class-leaks.ts'
-import { ROWS_MIN, type HalvedColumns } from './leaks/halved-columns.ts'
-import { absoluteCorrelation, explainedByParts, rankCorrelation } from './leaks/value-leaks.ts'
-import type { RawRows } from './preparation/column-values.ts'
-import { Random } from './random.ts'
-import type { TableColumn } from './table/schema.ts'
+import { LimnError } from '../../protocol/errors.ts'
+import { accuracyByNeighbours, areaAlone, rankColumn } from './class-leaks.ts'
+import { ROWS_MIN, type HalvedColumns } from './halved-columns.ts'
+import { absoluteCorrelation, explainedByParts, rankCorrelation } from './value-leaks.ts'
+import type { RawRows } from '../preparation/column-values.ts'
+import { Random } from '../random.ts'
+import type { TableColumn } from '../table/schema.ts'
 
 /** A column that alone tells the label this well was made from it, or after it. */
 const CERTAIN = 0.9999

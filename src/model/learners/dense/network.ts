@@ -48,10 +48,6 @@ export class NetworkScorer {
   }
 }
 
-export function sigmoid(logit: number): number {
-  return 1 / (1 + Math.exp(-logit))
-}
-
 const GROUP = 4
 
 /**

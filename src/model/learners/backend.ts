@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
-import { LimnError } from '../protocol/errors.ts'
+import { LimnError } from '../../protocol/errors.ts'
 
 export type TensorFlow = typeof import('@tensorflow/tfjs-core')
 export type Tensor = import('@tensorflow/tfjs-core').Tensor

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Examples, Predictor } from './learners/learner.ts'
-import { Random } from './random.ts'
+import type { Examples } from '../learners/learner.ts'
+import type { Predictor } from '../learners/predictor.ts'
+import { Random } from '../random.ts'
 
 export interface ImportanceOptions {
   /** What outputs of all rows are worth; more is better. */

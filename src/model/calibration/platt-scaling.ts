@@ -1,3 +1,5 @@
+import { sigmoid } from './platt.ts'
+
 /** Scores with what they are to become: sigmoid(slope · score + intercept) near the targets. */
 export interface PlattRows {
   readonly scores: Float64Array
@@ -54,11 +56,6 @@ export function plattTargets(
   negatives: number,
 ): { readonly yes: number; readonly no: number } {
   return { yes: (positives + 1) / (positives + 2), no: 1 / (negatives + 2) }
-}
-
-/** `1 / (1 + e^−z)`, without overflow. */
-export function sigmoid(z: number): number {
-  return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z))
 }
 
 /** Cross-entropy to the targets, in the form that does not overflow. */

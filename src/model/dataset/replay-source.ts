@@ -1,6 +1,6 @@
-import type { Hash64 } from '../event/hash.ts'
-import type { RecordCursor } from '../event/record-cursor.ts'
-import type { Feature } from '../profile/feature-vector.ts'
+import type { Hash64 } from '../../event/hash.ts'
+import type { RecordCursor } from '../../event/record-cursor.ts'
+import type { Feature } from '../../profile/feature-vector.ts'
 
 /** Records as the journal keeps them. */
 interface RecordBlock {

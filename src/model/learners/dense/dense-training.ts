@@ -1,10 +1,8 @@
-import { Adam } from './adam.ts'
-import { fusedMatMul, type Backend, type Tensor, type Tensor2D } from './backend.ts'
+import { Adam } from '../adam.ts'
+import { fusedMatMul, type Backend, type Tensor, type Tensor2D } from '../backend.ts'
 import { networkParameters, type Network } from './network.ts'
-import type { Random } from './random.ts'
-
-/** Turns a batch's outputs (`rows × outputs`) into d(mean loss)/d(output), in place. */
-export type LossSlope = (outputs: Float32Array) => void
+import type { Random } from '../../random.ts'
+import type { LossSlope } from '../network-loss.ts'
 
 /**
  * Fits a fully connected network by mini-batch Adam. Products run in

@@ -1,6 +1,6 @@
-import { measure } from './evaluation/bootstrap.ts'
-import { binarySample, type BinaryMetric } from './evaluation/binary-sample.ts'
-import { valueSample } from './evaluation/value-sample.ts'
+import { measure } from './bootstrap.ts'
+import { binarySample, type BinaryMetric } from './binary-sample.ts'
+import { valueSample } from './value-sample.ts'
 
 /** The metrics of an evaluation as plain numbers, without intervals; NaN where one has no value. */
 
