@@ -229,9 +229,9 @@ export class ShardStore {
 
   writeCheckpointPages(
     pages: Iterable<[number, Uint8Array]>,
-    chunk: DictionaryChunk | null,
+    chunks: readonly DictionaryChunk[],
   ): Promise<void> {
-    const sealed = this.checkpoint.seal(pages, chunk)
+    const sealed = this.checkpoint.seal(pages, chunks)
     return this.write('checkpoint', sealed.bytes, () => this.checkpoint.write(sealed))
   }
 

@@ -9,6 +9,7 @@ import { HashSets } from './hash-sets.ts'
 import { Interner } from './interner.ts'
 import { KeyIndex } from './key-index.ts'
 import { RowPage } from './layout.ts'
+import { TextCollector, keepsText } from './text-collector.ts'
 
 export interface StoreKey {
   readonly kind: KeyKind
@@ -20,6 +21,11 @@ export interface Link extends StoreKey {
   /** Position of the forward record that moved its history here; '' when nothing was moved. */
   readonly source: string
   readonly time: number
+}
+
+export interface StoreOptions {
+  /** Texts of all traits together. */
+  readonly textsMax?: number
 }
 
 export type AttributeValue = string | number | boolean
@@ -49,7 +55,8 @@ const decoder = new TextDecoder()
  */
 export class ProfileStore {
   readonly compiled: CompiledDefinition
-  readonly strings = new Interner()
+  readonly strings: Interner
+  readonly collector: TextCollector
   /** Values of `distinct` traits, as hashes. */
   readonly sets = new HashSets()
   readonly index = new KeyIndex()
@@ -64,14 +71,18 @@ export class ProfileStore {
   private readonly pages: RowPage[] = []
   private readonly template: Uint8Array
   private readonly distinct: readonly TraitShape[]
+  private readonly textTraits: readonly TraitShape[]
   private readonly side = new Map<number, SideData>()
   private readonly members: number[]
   private readonly rowBytes: number
   private readonly pageBits: number
   private readonly pageMask: number
 
-  constructor(compiled: CompiledDefinition) {
+  constructor(compiled: CompiledDefinition, { textsMax }: StoreOptions = {}) {
     this.compiled = compiled
+    this.textTraits = compiled.traits.filter(keepsText)
+    const fields = this.textTraits.map(({ name }) => name)
+    this.strings = new Interner(fields, textsMax)
     this.rowBytes = compiled.layout.rowBytes
     this.pageBits = Math.max(0, Math.floor(Math.log2(65_536 / this.rowBytes)))
     this.pageMask = (1 << this.pageBits) - 1
@@ -79,6 +90,7 @@ export class ProfileStore {
     this.distinct = compiled.traits.filter(({ definition }) => definition.op === 'distinct')
     this.members = compiled.segments.map(() => 0)
     this.counts = new ByteCounts(this)
+    this.collector = new TextCollector(this)
     this.page = new RowPage(0)
   }
 
@@ -309,7 +321,7 @@ export class ProfileStore {
     }
   }
 
-  /** All texts that any profile has held, to find the text of a category's code. */
+  /** All texts that profiles hold, to find the text of a category's code. */
   texts(): Iterable<string> {
     return this.strings.all()
   }
@@ -318,8 +330,14 @@ export class ProfileStore {
     return this.strings.dump(from)
   }
 
+  /** The number of a trait among the fields that share the texts. */
+  textField(shape: TraitShape): number {
+    return this.textTraits.indexOf(shape)
+  }
+
   importDictionary(bytes: Uint8Array): void {
     this.strings.load(bytes)
+    this.collector.pagesAreOnDisk()
   }
 
   /** Makes a row for a key that is not there yet: `bytes[start, end)`. */

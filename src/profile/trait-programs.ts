@@ -199,13 +199,14 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
   if (op === 'top') return takeTop(shape, context)
   if (op === 'distinct') return takeDistinct(shape, context)
   const at = columnOf(shape.a)
+  const field = store.textField(shape)
   return (bytes, start, end) => {
     const known = store.page.u32[store.o4 + at]
     const late = context.time < context.now
     if (known !== 0) {
       if (op === 'first' || late || store.strings.is(known, bytes, start, end)) return
     }
-    store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end)
+    store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end, field)
   }
 }
 

@@ -34,6 +34,7 @@ import { recover } from './recovery.ts'
 import type { RecoveryReport } from './recovery.ts'
 import { Replayer } from './replayer.ts'
 import type { HistoryRecord } from './replayer.ts'
+import { TextWarnings } from './text-warnings.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
@@ -75,6 +76,7 @@ export class ShardActor {
   private readonly peers: Peers
   private readonly timers: Timers
   private readonly life: ShardLife
+  private readonly textWarnings = new TextWarnings()
   private checkpointer: Checkpointer | null = null
   private mailbox: Exclude<ToShard, { type: 'lookups' }>[] = []
   private peerMail: { from: number; message: PeerMessage }[] = []
@@ -162,7 +164,6 @@ export class ShardActor {
         compiled: this.compiled,
         replayer: this.replayer,
         flushJournal: () => this.turn.flushBlock(),
-        dictionaryEntries: this.recovery.dictionaryEntries,
       })
     } catch (error) {
       this.fail(error)
@@ -448,6 +449,8 @@ export class ShardActor {
       this.timerTick.unref()
     }
     const checkpoint = (): void => {
+      const message = this.textWarnings.next(this.profiles.strings.uses(), Date.now())
+      if (message !== null) this.send({ type: 'warning', message })
       this.checkpoint().catch((error: unknown) => this.fail(error))
     }
     this.checkpointTick = setInterval(checkpoint, this.options.checkpointIntervalMs)
@@ -524,6 +527,9 @@ export class ShardActor {
         mailbox_messages: this.mailbox.length + this.peerMail.length,
       },
       rejected: Object.fromEntries(ingress.rejectedByCode),
+      texts: this.profiles.strings.uses().map(({ field, texts, textsMax, refused }) => {
+        return { field, texts, textsMax, refused }
+      }),
     }
   }
 }

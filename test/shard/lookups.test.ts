@@ -44,7 +44,7 @@ describe('look-ups', () => {
     segments: [],
     inflightBytesMax: 1 << 26,
     overviewIntervalMs: 1000,
-    log: { info: () => undefined, error: () => undefined },
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     onFatal: (error) => {
       throw new Error(error.message)
     },
