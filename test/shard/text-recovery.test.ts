@@ -208,3 +208,38 @@ test('numbers of texts that are used again show no wrong text through checkpoint
   expect(total.collections).toBeGreaterThan(50)
   expect(total.refused).toBe(0)
 }, 60_000)
+
+/** Whichever of these new cities ends a sweep: the next text would take a number of the page on disk. */
+const cities = Array.from({ length: 12 }, (_, i) => 186 + i)
+
+test.each(cities)('a number that a page on disk still holds stays, %i cities', async (count) => {
+  const journal: Uint8Array[] = []
+  const disk = new Disk()
+  const reference = new Life(new Disk(), [])
+  const life = new Life(disk, journal, 400)
+  const see = (shopper: number, strings: Record<string, string>): void => {
+    const time = START + journal.length * 1000
+    const key = `shopper ${shopper}`
+    const record = recordOf({ key, time, type: 'track', name: 'Seen', strings })
+    for (const one of [life, reference]) one.apply(record, journal.length)
+    disk.nextSequence = journal.push(record)
+  }
+  const last = SHOPPERS - 1
+  for (let i = 0; i < SHOPPERS; i++) see(i, {})
+  for (const brand of ['old', 'older']) see(last, { brand })
+  const checkpoint = life.checkpointer.run()
+  await new Promise(setImmediate)
+  while (disk.waits) await disk.commit()
+  await checkpoint
+  for (const brand of ['again', 'x', 'y']) see(last, { brand })
+  for (let i = 0; i < count; i++) see(0, { city: `city ${i}` })
+  see(last, { brand: 'again' })
+  for (let i = 0; i < SHOPPERS; i++) see(i, {})
+  // The first step brings the texts to disk, and not yet the last shopper's page.
+  void life.checkpointer.run()
+  await new Promise(setImmediate)
+  await disk.commit()
+  disk.lose()
+  expect(life.refused).toBe(0)
+  expectEqual(new Life(disk, journal, 400), reference)
+})
