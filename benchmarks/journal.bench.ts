@@ -96,7 +96,7 @@ async function checkpoint(store: ShardStore, seconds: number) {
   while (performance.now() - started < seconds * 1_000) {
     const step: [number, Uint8Array][] = []
     for (let i = 0; i < PAGES_A_STEP; i++) step.push([(pages + i) % 1_024, page])
-    await store.writeCheckpointPages(step, null)
+    await store.writeCheckpointPages(step, [])
     pages += PAGES_A_STEP
   }
   return { checkpointPagesPerSecond: (pages * 1_000) / (performance.now() - started) }

@@ -20,6 +20,7 @@ import { growth } from './growth.bench.ts'
 import { ingestJson } from './ingest-json.bench.ts'
 import { ingestSingle } from './ingest-single.bench.ts'
 import { journal } from './journal.bench.ts'
+import { keyIndex } from './key-index.bench.ts'
 import { lookupDuringIngest } from './lookup-during-ingest.bench.ts'
 import { lookupDuringTraining } from './lookup-during-training.bench.ts'
 import { lookups } from './lookups.bench.ts'
@@ -42,6 +43,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scoring,
   trees,
   sequence,
+  keyIndex,
   journal,
   datasetFiles,
   memory,

@@ -13,7 +13,7 @@ export interface CheckpointMeta {
   readonly pendingForwards: readonly (readonly [string, number])[]
 }
 
-/** Dictionary entries from `index` on. */
+/** Texts that are dumped together, under the key `index`. */
 export interface DictionaryChunk {
   readonly index: number
   readonly bytes: Uint8Array
@@ -22,7 +22,7 @@ export interface DictionaryChunk {
 /** Values of one transaction, each under its checksum. */
 interface SealedStep {
   readonly pages: [number, Uint8Array][]
-  chunk: DictionaryChunk | null
+  readonly chunks: DictionaryChunk[]
   readonly buffers: Uint8Array<ArrayBuffer>[]
   bytes: number
 }
@@ -58,9 +58,9 @@ export class Checkpoint {
     }
   }
 
-  /** Copies pages, as they come, and a chunk into values for {@link write}. */
-  seal(pages: Iterable<[number, Uint8Array]>, chunk: DictionaryChunk | null): SealedStep {
-    const step: SealedStep = { pages: [], chunk: null, buffers: [], bytes: 0 }
+  /** Copies pages, as they come, and chunks into values for {@link write}. */
+  seal(pages: Iterable<[number, Uint8Array]>, chunks: readonly DictionaryChunk[]): SealedStep {
+    const step: SealedStep = { pages: [], chunks: [], buffers: [], bytes: 0 }
     const seal = (bytes: Uint8Array): Uint8Array => {
       const buffer = this.buffers.take(SEAL_BYTES + bytes.length)
       step.buffers.push(buffer)
@@ -68,17 +68,17 @@ export class Checkpoint {
       return sealInto(buffer, bytes)
     }
     for (const [page, bytes] of pages) step.pages.push([page, seal(bytes)])
-    if (chunk !== null) step.chunk = { index: chunk.index, bytes: seal(chunk.bytes) }
+    for (const { index, bytes } of chunks) step.chunks.push({ index, bytes: seal(bytes) })
     return step
   }
 
   /** One durable transaction. */
-  async write({ pages, chunk, buffers }: SealedStep): Promise<void> {
+  async write({ pages, chunks, buffers }: SealedStep): Promise<void> {
     const { root, pages: table, dictionary } = this.environment
     await root.batch(() => {
       // A failed commit rejects the batch as well, which is where it is handled.
       for (const [page, value] of pages) table.put(page, value).catch(() => undefined)
-      if (chunk !== null) dictionary.put(chunk.index, chunk.bytes).catch(() => undefined)
+      for (const { index, bytes } of chunks) dictionary.put(index, bytes).catch(() => undefined)
     })
     for (const buffer of buffers) this.buffers.giveBack(buffer)
   }

@@ -290,9 +290,9 @@ export class ShardStore {
   /** Pages as they are now; they go to disk after the records that made them. */
   async writeCheckpointPages(
     pages: Iterable<[number, Uint8Array]>,
-    chunk: DictionaryChunk | null,
+    chunks: readonly DictionaryChunk[],
   ): Promise<void> {
-    const sealed = this.checkpoint.seal(pages, chunk)
+    const sealed = this.checkpoint.seal(pages, chunks)
     await this.durable()
     return this.write('checkpoint', sealed.bytes, () => this.checkpoint.write(sealed))
   }

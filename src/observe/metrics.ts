@@ -90,7 +90,7 @@ function renderShards(stats: readonly ShardStats[]): string {
     known.lines.push(`${name}{${labels}} ${value}`)
     series.set(name, known)
   }
-  for (const { shard, state, counters, gauges, rejected } of stats) {
+  for (const { shard, state, counters, gauges, rejected, texts = [] } of stats) {
     const label = `shard="${shard}"`
     add(`${PREFIX}shard_state`, 'gauge', `${label},state="${state}"`, 1)
     for (const [name, value] of Object.entries(counters))
@@ -99,6 +99,12 @@ function renderShards(stats: readonly ShardStats[]): string {
       add(PREFIX + snake(name), 'gauge', label, value)
     for (const [code, value] of Object.entries(rejected)) {
       add(`${PREFIX}events_rejected_total`, 'counter', `${label},code="${code}"`, value)
+    }
+    for (const { field, texts: held, textsMax, refused } of texts) {
+      const labels = `${label},field="${field}"`
+      add(`${PREFIX}texts`, 'gauge', labels, held)
+      add(`${PREFIX}texts_max`, 'gauge', labels, textsMax)
+      add(`${PREFIX}texts_refused_total`, 'counter', labels, refused)
     }
   }
   let text = ''

@@ -14,8 +14,11 @@ const CHUNK_HASHES = 1 << 17
 export class HashSets {
   private readonly chunks: Float64Array[] = []
   private end = 0
-  /** Handles of blocks that are free, by the logarithm of their capacity. */
-  private readonly free: number[][] = Array.from({ length: 32 }, () => [])
+  /**
+   * By the logarithm of the capacity: a block that is free (0: none), whose first place holds the next.
+   * A list of its own would have to be copied as it grows, and it grows with the profiles.
+   */
+  private readonly free = new Float64Array(32)
 
   get bytes(): number {
     return this.chunks.length * CHUNK_HASHES * 8
@@ -68,7 +71,13 @@ export class HashSets {
 
   /** Gives a set's block back; the handle means nothing any more. */
   drop(handle: number, size: number): void {
-    if (size > 0) this.free[Math.log2(capacityOf(size))].push(handle)
+    if (size > 0) this.release(handle, capacityOf(size))
+  }
+
+  private release(handle: number, capacity: number): void {
+    const list = Math.log2(capacity)
+    this.chunkOf(handle)[baseOf(handle)] = this.free[list]
+    this.free[list] = handle
   }
 
   private move(from: number, size: number, to: number, capacity: number): void {
@@ -100,9 +109,13 @@ export class HashSets {
   }
 
   private allocate(capacity: number): number {
-    const known = this.free[Math.log2(capacity)].pop()
-    if (known !== undefined) {
-      this.chunkOf(known).fill(0, baseOf(known), baseOf(known) + capacity)
+    const list = Math.log2(capacity)
+    const known = this.free[list]
+    if (known !== 0) {
+      const chunk = this.chunkOf(known)
+      const base = baseOf(known)
+      this.free[list] = chunk[base]
+      chunk.fill(0, base, base + capacity)
       return known
     }
     if (this.chunks.length * CHUNK_HASHES - this.end < capacity) {
@@ -119,7 +132,7 @@ export class HashSets {
     const limit = this.chunks.length * CHUNK_HASHES
     while (this.end < limit) {
       const capacity = 2 ** Math.floor(Math.log2(limit - this.end))
-      this.free[Math.log2(capacity)].push(this.end / SMALLEST + 1)
+      this.release(this.end / SMALLEST + 1, capacity)
       this.end += capacity
     }
   }

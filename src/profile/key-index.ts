@@ -1,29 +1,28 @@
-import { hashBytes } from '../event/hash.ts'
 import type { Hash64 } from '../event/hash.ts'
 import type { KeyKind } from '../event/record.ts'
+import { HashSegments, SEGMENT_BITS, maskOf } from './hash-segments.ts'
 
-const ARENA_CHUNK_BYTES = 1 << 20
+const ARENA_CHUNK_BITS = 20
+const ARENA_CHUNK_BYTES = 1 << ARENA_CHUNK_BITS
 const INFO_CHUNK_BITS = 14
 const INFO_CHUNK_ROWS = 1 << INFO_CHUNK_BITS
-const SLOTS_LEAST = 1024
-const LOAD_MAX = 0.75
+/** Of `high`, what fits beside kind and length. */
+const HIGH_MASK = 0xfffc_0000
+/** Kinds are 1 to 3: the bits between length and `high`. */
+const KIND_MASK = 3
 
 /**
- * Finds the row of a key: open addressing by the low half of the key's 64-bit hash; a slot holds the
- * high half beside the row, and the id's bytes are verified. So a look-up touches three places in
- * memory: slot, place of the id, id. Owns the ids, in an arena that only grows. Costs 19 to 29 bytes a
- * profile and the id itself.
+ * Finds the row of a key by the low half of its 64-bit hash ({@link HashSegments}); part of the high
+ * half lies with the id's length, and the id's bytes are verified. So a look-up touches three places in
+ * memory that are cold: slot, place of the id, id. Owns the ids, in an arena that only grows. Costs 19
+ * to 29 bytes a profile and the id itself. A call takes a bounded time, however many keys there are.
  */
-export class KeyIndex {
+export class KeyIndex extends HashSegments {
   size = 0
-  /** Row + 1 (0: empty) and high half of the hash, in turn. */
-  private slots = new Uint32Array(2 * SLOTS_LEAST)
-  private mask = SLOTS_LEAST - 1
-  /** Of each row: where its id begins in the arena, and kind << 16 | length. */
+  /** Of each row: where its id begins in the arena, and part of `high` | kind << 16 | length. */
   private readonly info: Uint32Array[] = []
   private readonly arena: Uint8Array[] = []
   private arenaEnd = 0
-  private readonly hash: Hash64 = { low: 0, high: 0 }
 
   find(
     kind: KeyKind,
@@ -33,13 +32,16 @@ export class KeyIndex {
     start: number,
     end: number,
   ): number {
-    const { slots, mask } = this
+    const { directory } = this
+    const slots = directory[(hashLow >>> SEGMENT_BITS) & (directory.length - 1)]
+    const mask = maskOf(slots)
     let slot = hashLow & mask
     for (;;) {
       const entry = slots[2 * slot]
       if (entry === 0) return -1
-      if (slots[2 * slot + 1] === hashHigh && this.is(entry - 1, kind, bytes, start, end)) {
-        return entry - 1
+      if (slots[2 * slot + 1] === hashLow) {
+        const form = (hashHigh & HIGH_MASK) | (kind << 16) | (end - start)
+        if (this.is(entry - 1, form, bytes, start)) return entry - 1
       }
       slot = (slot + 1) & mask
     }
@@ -52,14 +54,13 @@ export class KeyIndex {
     if (place === 0) this.info.push(new Uint32Array(2 * INFO_CHUNK_ROWS))
     const info = this.info[row >> INFO_CHUNK_BITS]
     info[2 * place] = this.store(bytes, start, end)
-    info[2 * place + 1] = (kind << 16) | (end - start)
-    if (this.size > (this.mask + 1) * LOAD_MAX) this.grow()
-    else this.place(row, hash)
+    info[2 * place + 1] = (hash.high & HIGH_MASK) | (kind << 16) | (end - start)
+    this.addSlot(row + 1, hash.low)
     return row
   }
 
   kind(row: number): KeyKind {
-    return (this.infoOf(row) >>> 16) as KeyKind
+    return ((this.infoOf(row) >>> 16) & KIND_MASK) as KeyKind
   }
 
   /** Bytes of the row's id. */
@@ -69,23 +70,25 @@ export class KeyIndex {
 
   key(row: number): Uint8Array {
     const at = this.placeOf(row)
-    const start = at % ARENA_CHUNK_BYTES
-    return this.arena[Math.floor(at / ARENA_CHUNK_BYTES)].subarray(start, start + this.length(row))
+    const start = at & (ARENA_CHUNK_BYTES - 1)
+    return this.arena[at >>> ARENA_CHUNK_BITS].subarray(start, start + this.length(row))
   }
 
   get bytes(): number {
     const infoBytes = this.info.length * INFO_CHUNK_ROWS * 8
-    return this.slots.byteLength + infoBytes + this.arena.length * ARENA_CHUNK_BYTES
+    return this.slotBytes + infoBytes + this.arena.length * ARENA_CHUNK_BYTES
   }
 
-  private is(row: number, kind: KeyKind, bytes: Uint8Array, start: number, end: number): boolean {
+  /** Whether the row's key has the id that begins there, of the length that is in `form`. */
+  private is(row: number, form: number, bytes: Uint8Array, start: number): boolean {
     const info = this.info[row >> INFO_CHUNK_BITS]
     const place = 2 * (row & (INFO_CHUNK_ROWS - 1))
-    if (info[place + 1] !== ((kind << 16) | (end - start))) return false
+    if ((info[place + 1] | 0) !== form) return false
     const at = info[place]
-    const chunk = this.arena[Math.floor(at / ARENA_CHUNK_BYTES)]
-    const from = at % ARENA_CHUNK_BYTES
-    for (let i = 0; i < end - start; i++) if (chunk[from + i] !== bytes[start + i]) return false
+    const chunk = this.arena[at >>> ARENA_CHUNK_BITS]
+    const from = at & (ARENA_CHUNK_BYTES - 1)
+    const length = form & 0xffff
+    for (let i = 0; i < length; i++) if (chunk[from + i] !== bytes[start + i]) return false
     return true
   }
 
@@ -107,27 +110,9 @@ export class KeyIndex {
     }
     const at = this.arenaEnd
     const chunk = this.arena[this.arena.length - 1]
-    for (let i = 0, to = at % ARENA_CHUNK_BYTES; i < length; i++) chunk[to + i] = bytes[start + i]
+    for (let i = 0, to = at & (ARENA_CHUNK_BYTES - 1); i < length; i++)
+      chunk[to + i] = bytes[start + i]
     this.arenaEnd += length
     return at
-  }
-
-  /** Twice the slots; hashes are made again from the ids. */
-  private grow(): void {
-    this.slots = new Uint32Array(2 * this.slots.length)
-    this.mask = this.slots.length / 2 - 1
-    for (let row = 0; row < this.size; row++) {
-      const key = this.key(row)
-      hashBytes(key, 0, key.length, this.kind(row), this.hash)
-      this.place(row, this.hash)
-    }
-  }
-
-  private place(row: number, { low, high }: Hash64): void {
-    const { slots, mask } = this
-    let slot = low & mask
-    while (slots[2 * slot] !== 0) slot = (slot + 1) & mask
-    slots[2 * slot] = row + 1
-    slots[2 * slot + 1] = high
   }
 }

@@ -22,7 +22,7 @@ export function recentUpdate(
   const times = columnOf(shape.b)
   const values = shape.c?.index ?? 0
   const head = columnOf(shape.head)
-  const nameOf = nameReader(context)
+  const nameOf = nameReader(context, context.store.textField(shape))
   return () => {
     const name = nameOf()
     const { page, o4, o1 } = store
@@ -71,7 +71,7 @@ export function writeSteps(
  * Gives the number of the name of what is at hand: of a track event its name, of another message its
  * type, of a session its signal. Numbers of names that everybody uses are looked up once.
  */
-function nameReader(context: Context): () => number {
+function nameReader(context: Context, field: number): () => number {
   const { strings } = context.store
   const byCode: number[] = []
   const byType: number[] = []
@@ -79,15 +79,15 @@ function nameReader(context: Context): () => number {
     const { signal, cursor } = context
     if (signal !== null) return numberOfSignal(strings, signal.name)
     const { type, eventCode } = cursor
-    if (type !== TRACK) return (byType[type] ??= strings.internText(MESSAGE_TYPES[type]))
-    if (eventCode > 0) return (byCode[eventCode] ??= strings.internText(eventNameOf(eventCode)))
-    return strings.intern(cursor.bytes, cursor.messageIdEnd, cursor.nameEnd)
+    if (type !== TRACK) return (byType[type] ??= strings.pin(MESSAGE_TYPES[type]))
+    if (eventCode > 0) return (byCode[eventCode] ??= strings.pin(eventNameOf(eventCode)))
+    return strings.intern(cursor.bytes, cursor.messageIdEnd, cursor.nameEnd, field)
   }
 }
 
 /** Both signals are numbered together, so that who looks ahead to a session's end numbers nothing new. */
 function numberOfSignal(strings: Interner, name: string): number {
-  const numbers = SESSION_SIGNALS.map((signal) => strings.internText(signal))
+  const numbers = SESSION_SIGNALS.map((signal) => strings.pin(signal))
   return numbers[SESSION_SIGNALS.findIndex((signal) => signal === name)]
 }
 

@@ -11,6 +11,7 @@ import { HashSets } from './hash-sets.ts'
 import { Interner } from './interner.ts'
 import { KeyIndex } from './key-index.ts'
 import { RowPage } from './layout.ts'
+import { TextCollector, keepsText } from './text-collector.ts'
 
 export interface StoreKey {
   readonly kind: KeyKind
@@ -19,6 +20,13 @@ export interface StoreKey {
 
 /** Joins of a row, without what lies in fields of its own. */
 export type JoinState = Omit<Identity, 'forward' | 'links'>
+
+export interface StoreOptions {
+  /** Texts of all traits together. */
+  readonly textsMax?: number
+  /** The dictionary of another store of the same thread and definition, whose rows may be taken over. */
+  readonly strings?: Interner
+}
 
 export type AttributeValue = string | number | boolean
 
@@ -54,6 +62,7 @@ const decoder = new TextDecoder()
 export class ProfileStore {
   readonly compiled: CompiledDefinition
   readonly strings: Interner
+  readonly collector: TextCollector
   /** Values of `distinct` traits, as hashes. */
   readonly sets = new HashSets()
   readonly index = new KeyIndex()
@@ -68,6 +77,7 @@ export class ProfileStore {
   private readonly pages: RowPage[] = []
   private readonly template: Uint8Array
   private readonly distinct: readonly TraitShape[]
+  private readonly textTraits: readonly TraitShape[]
   private readonly side = new Map<number, SideData>()
   private readonly members: number[]
   private readonly rowBytes: number
@@ -75,10 +85,11 @@ export class ProfileStore {
   private readonly pageMask: number
   private renames = 0
 
-  /** @param strings the dictionary of another store of the same thread, whose rows may be taken over */
-  constructor(compiled: CompiledDefinition, strings = new Interner()) {
+  constructor(compiled: CompiledDefinition, { textsMax, strings }: StoreOptions = {}) {
     this.compiled = compiled
-    this.strings = strings
+    this.textTraits = compiled.traits.filter(keepsText)
+    const fields = this.textTraits.map(({ name }) => name)
+    this.strings = strings ?? new Interner(fields, textsMax)
     this.rowBytes = compiled.layout.rowBytes
     this.pageBits = Math.max(0, Math.floor(Math.log2(65_536 / this.rowBytes)))
     this.pageMask = (1 << this.pageBits) - 1
@@ -86,6 +97,8 @@ export class ProfileStore {
     this.distinct = compiled.traits.filter(({ definition }) => definition.op === 'distinct')
     this.members = compiled.segments.map(() => 0)
     this.counts = new ByteCounts(this)
+    this.collector = new TextCollector(this)
+    if (strings === undefined) this.strings.collectWith(() => this.collector.step())
     this.page = new RowPage(0)
   }
 
@@ -357,6 +370,7 @@ export class ProfileStore {
     this.page.u8.set(from.page.u8.subarray(from.o1, from.o1 + this.rowBytes), this.o1)
     from.counts.eachOfRow((byte, excess) => this.counts.restore(row, byte, excess))
     this.takeSets(from)
+    this.collector.markRow(row)
     this.restoreKept(kept)
     const side = { ...this.side.get(row) }
     forgetFolded(side)
@@ -453,7 +467,7 @@ export class ProfileStore {
     }
   }
 
-  /** All texts that any profile has held, to find the text of a category's code. */
+  /** All texts that profiles hold, to find the text of a category's code. */
   texts(): Iterable<string> {
     return this.strings.all()
   }
@@ -462,8 +476,14 @@ export class ProfileStore {
     return this.strings.dump(from)
   }
 
+  /** The number of a trait among the fields that share the texts. */
+  textField(shape: TraitShape): number {
+    return this.textTraits.indexOf(shape)
+  }
+
   importDictionary(bytes: Uint8Array): void {
     this.strings.load(bytes)
+    this.collector.pagesAreOnDisk()
   }
 
   /** Makes a row for a key that is not there yet: `bytes[start, end)`. */

@@ -14,8 +14,9 @@ export function takeTop(shape: TraitShape, context: Context): TakeBytes {
   const ids = columnOf(shape.a)
   const weights = columnOf(shape.c)
   const reference = columnOf(shape.b)
+  const field = store.textField(shape)
   return (bytes, start, end) => {
-    const id = store.strings.intern(bytes, start, end)
+    const id = store.strings.intern(bytes, start, end, field)
     if (id === 0) return
     const { page, o4, o8 } = store
     const known = page.f64[o8 + reference]

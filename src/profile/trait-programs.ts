@@ -221,11 +221,12 @@ function takeText(shape: TraitShape, context: Context): TakeBytes {
   if (op === 'distinct') return takeDistinct(shape, context)
   const at = columnOf(shape.a)
   const isTaken = takesTime(shape, context)
+  const field = store.textField(shape)
   return (bytes, start, end) => {
     if (!isTaken()) return
     const known = store.page.u32[store.o4 + at]
     if (known !== 0 && store.strings.is(known, bytes, start, end)) return
-    store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end)
+    store.page.u32[store.o4 + at] = store.strings.intern(bytes, start, end, field)
   }
 }
 

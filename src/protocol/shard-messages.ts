@@ -176,6 +176,7 @@ export type FromShard =
       readonly recent: readonly RecentShopper[]
     }
   | { readonly type: 'state'; readonly state: string; readonly detail: string }
+  | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'done'; readonly id: number; readonly error: ErrorValue | null }
   | { readonly type: 'live'; readonly topic: string; readonly body: string }
   | { readonly type: 'failed'; readonly error: ErrorValue }

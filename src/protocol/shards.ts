@@ -135,6 +135,15 @@ export interface ShardStats {
   readonly gauges: Readonly<Record<string, number>>
   /** Rejections by error code. */
   readonly rejected: Readonly<Record<string, number>>
+  /** What each trait that keeps texts has taken of its part of the shard's texts. */
+  readonly texts?: readonly TextStats[]
+}
+
+export interface TextStats {
+  readonly field: string
+  readonly texts: number
+  readonly textsMax: number
+  readonly refused: number
 }
 
 export interface Shards {

@@ -42,6 +42,7 @@ export interface ShardClientOptions {
   readonly overviewIntervalMs: number
   readonly log: {
     info(fields: object, text: string): void
+    warn(fields: object, text: string): void
     error(fields: object, text: string): void
   }
   /** A shard could not be brought back; the process must end. */
@@ -203,6 +204,7 @@ export class ShardClient implements Shards {
     return new ShardWorker(shard, this.options, {
       live: (message) => this.publish(message),
       state: (state, detail) => this.options.log.info({ shard, state, detail }, 'shard'),
+      warning: (message) => this.options.log.warn({ shard }, message),
       gone: (error) => this.replace(shard, error),
     })
   }

@@ -26,6 +26,7 @@ interface Pending {
 export interface WorkerEvents {
   readonly live: (message: LiveMessage) => void
   readonly state: (state: string, detail: string) => void
+  readonly warning: (message: string) => void
   /** The thread ended without being asked to. Called once. */
   readonly gone: (error: ErrorValue) => void
 }
@@ -143,6 +144,7 @@ export class ShardWorker {
       if (message.type === 'answers') this.lookups.settle(message)
       else if (message.type === 'live') this.events.live(message)
       else if (message.type === 'state') this.changeState(message.state, message.detail)
+      else if (message.type === 'warning') this.events.warning(message.message)
       else if (message.type === 'failed') this.fail(message.error)
       else this.settle(message)
     }

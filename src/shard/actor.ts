@@ -41,6 +41,7 @@ import { recover } from './recovery.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { HistoryReader } from '../replay/history.ts'
 import { Replayer } from '../replay/replayer.ts'
+import { TextWarnings } from './text-warnings.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
@@ -94,6 +95,7 @@ export class ShardActor {
   private readonly peers: Peers
   private readonly timers: Timers
   private readonly life: ShardLife
+  private readonly textWarnings = new TextWarnings()
   private checkpointer: Checkpointer | null = null
   private mailbox: Exclude<ToShard, { type: 'lookups' }>[] = []
   private peerMail: { from: Sender; message: PeerMessage }[] = []
@@ -186,7 +188,6 @@ export class ShardActor {
         compiled: this.compiled,
         flushJournal: () => this.turn.flushBlock(),
         clock: this.clock,
-        dictionaryEntries: this.recovery.dictionaryEntries,
       })
     } catch (error) {
       this.fail(error)
@@ -477,6 +478,8 @@ export class ShardActor {
       this.ticks.push(this.clock.every(TIMER_TICK_MS, tick))
     }
     const checkpoint = (): void => {
+      const message = this.textWarnings.next(this.profiles.strings.uses(), this.clock.now())
+      if (message !== null) this.send({ type: 'warning', message })
       this.checkpoint().catch((error: unknown) => this.fail(error))
     }
     this.ticks.push(this.clock.every(this.options.checkpointIntervalMs, checkpoint))
@@ -570,6 +573,9 @@ export class ShardActor {
         mailbox_messages: this.mailbox.length + this.peerMail.length,
       },
       rejected: Object.fromEntries(ingress.rejectedByCode),
+      texts: this.profiles.strings.uses().map(({ field, texts, textsMax, refused }) => {
+        return { field, texts, textsMax, refused }
+      }),
     }
   }
 }

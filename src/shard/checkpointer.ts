@@ -1,3 +1,4 @@
+import type { DictionaryChunk } from '../journal/checkpoint.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import type { CompiledDefinition } from '../profile/compile.ts'
 import { PageCodec } from '../profile/page-codec.ts'
@@ -6,6 +7,12 @@ import type { ProfileStore } from '../profile/store.ts'
 
 /** Pages in one transaction: bounds how long a turn waits behind a checkpoint. */
 const PAGES_A_STEP = 16
+/** Chunks of texts that are written with pages; of more, so many at a time go ahead of them. */
+const CHUNKS_A_STEP = 8
+/** Times that texts go ahead of one step's pages, while new ones keep coming. */
+const TEXT_STEPS_MAX = 256
+/** Keys of chunks start here: below are those of a format that had no numbers twice. */
+const CHUNK_KEYS_FROM = 1 << 24
 
 /**
  * Writes the pages that changed since the last checkpoint, a few between turns.
@@ -23,8 +30,6 @@ export class Checkpointer {
   private readonly codec: PageCodec
   private readonly flushJournal: () => void
   private running: Promise<void> | null = null
-  /** Dictionary entries on disk; a chunk's index is its first entry. */
-  private dictionaryFrom: number
   private stale: boolean
   completed = 0
   lastSeconds = 0
@@ -36,8 +41,6 @@ export class Checkpointer {
     compiled: CompiledDefinition
     /** Hands all records that were folded to the journal. */
     flushJournal: () => void
-    /** As recovery found them; 0 when it started without the checkpoint. */
-    dictionaryEntries: number
     clock: Clock
   }) {
     this.store = parts.store
@@ -46,7 +49,6 @@ export class Checkpointer {
     this.compiled = parts.compiled
     this.flushJournal = parts.flushJournal
     this.codec = new PageCodec(parts.profiles)
-    this.dictionaryFrom = parts.dictionaryEntries
     const meta = this.store.readCheckpoint()
     this.stale = meta === null || meta.schemaHash !== this.compiled.schemaHash
     if (meta !== null && !this.stale) this.lastPosition = meta.position
@@ -67,6 +69,7 @@ export class Checkpointer {
     if (position === this.lastPosition) return
     if (this.stale) await this.store.clearCheckpoint()
     this.stale = false
+    this.profiles.collector.checkpointBegins()
     const pages = [...this.profiles.dirtyPages()]
     for (let i = 0; i < pages.length; i += PAGES_A_STEP) {
       await this.writeStep(pages.slice(i, i + PAGES_A_STEP))
@@ -75,24 +78,34 @@ export class Checkpointer {
       position,
       profiles: this.profiles.size,
       schemaHash: this.compiled.schemaHash,
-      dictionaryEntries: this.dictionaryFrom,
+      dictionaryEntries: this.profiles.dictionarySize,
       pendingForwards: [],
     })
+    this.profiles.collector.checkpointEnded()
     this.lastPosition = position
     this.lastSeconds = (this.clock.monotonic() - started) / 1000
     this.completed++
   }
 
   private async writeStep(pages: readonly number[]): Promise<void> {
-    const size = this.profiles.dictionarySize
-    let chunk: { index: number; bytes: Uint8Array } | null = null
-    if (size > this.dictionaryFrom) {
-      const bytes = this.profiles.exportDictionary(this.dictionaryFrom)
-      chunk = { index: this.dictionaryFrom, bytes }
-      this.dictionaryFrom = size
+    const { strings } = this.profiles
+    for (let i = 0; i < TEXT_STEPS_MAX && strings.dirtyChunks > CHUNKS_A_STEP; i++) {
+      await this.store.writeCheckpointPages([], this.takeTexts(CHUNKS_A_STEP))
     }
     this.flushJournal()
-    await this.store.writeCheckpointPages(this.encoded(pages), chunk)
+    // In one transaction: a page must not be on disk without the texts that it holds.
+    const texts = this.takeTexts(Number.POSITIVE_INFINITY)
+    await this.store.writeCheckpointPages(this.encoded(pages), texts)
+  }
+
+  private takeTexts(chunksMax: number): DictionaryChunk[] {
+    const { strings } = this.profiles
+    const taken: DictionaryChunk[] = []
+    for (let chunk = strings.nextDirtyChunk(0); chunk >= 0 && taken.length < chunksMax;) {
+      taken.push({ index: CHUNK_KEYS_FROM + chunk, bytes: strings.dumpChunk(chunk) })
+      chunk = strings.nextDirtyChunk(chunk + 1)
+    }
+    return taken
   }
 
   private *encoded(pages: readonly number[]): Generator<[number, Uint8Array]> {

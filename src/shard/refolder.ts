@@ -5,7 +5,7 @@ import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import type { HistoryReader } from '../replay/history.ts'
 import { collectDeferred, collectOwn, finish, foldCollected, isDeferred } from '../replay/refold.ts'
-import type { FoldTarget } from '../replay/refold.ts'
+import type { Collected, FoldTarget } from '../replay/refold.ts'
 import type { Replayer } from '../replay/replayer.ts'
 import type { Background } from './background.ts'
 import type { Batch } from './batch.ts'
@@ -113,19 +113,36 @@ export class Refolder {
     const { profiles, history } = this.parts
     if (!profiles.isMarked(row, ROW_MARK.refold)) return this.tell(row)
     const from = profiles.lastSequence(row)
-    const { order, whole } = yield* collectOwn(history, from)
-    if (!whole) return yield* this.foldOnTop(row, from)
+    const collected = yield* collectOwn(history, from)
+    if (!collected.whole) return yield* this.foldOnTop(row, from)
     const shadow = this.shadowOf(row)
+    profiles.collector.shadowBegins()
+    try {
+      const records = yield* this.foldShadow(row, collected, shadow)
+      if (records < 0) return false
+      this.takeOver(row, shadow, records)
+    } finally {
+      profiles.collector.shadowEnds()
+    }
+    return this.tell(row)
+  }
+
+  /** How many records the shadow was folded from; -1 where the row's history changed under way. */
+  private *foldShadow(
+    row: number,
+    { from, order }: Collected,
+    shadow: FoldTarget,
+  ): Generator<void, number> {
+    const { profiles, history } = this.parts
     let records = yield* foldCollected(history, order, shadow)
     for (let upTo = from; upTo < profiles.lastSequence(row);) {
       const last = profiles.lastSequence(row)
       const more = yield* this.catchUp({ from: last, upTo }, shadow)
-      if (more < 0) return false
+      if (more < 0) return -1
       records += more
       upTo = last
     }
-    this.takeOver(row, shadow, records)
-    return this.tell(row)
+    return records
   }
 
   /** Where the journal no longer has all of a profile: it keeps what it has. */
@@ -188,7 +205,7 @@ export class Refolder {
   private shadowOf(row: number): FoldTarget {
     const { profiles } = this.parts
     if (this.shadow === null || this.shadow.profiles.size >= SHADOWS_MAX) {
-      const store = new ProfileStore(profiles.compiled, profiles.strings)
+      const store = new ProfileStore(profiles.compiled, { strings: profiles.strings })
       this.shadow = { profiles: store, fold: new Fold(profiles.compiled, store) }
     }
     const { kind, key } = profiles.keyOf(row)

@@ -10,7 +10,7 @@ async function fill(path: string): Promise<void> {
   const model = new Model()
   const store = openStore(path)
   for (let i = 0; i < 3; i++) await store.append(model.encode(events(4)), 4, Date.now()).committed
-  await store.writeCheckpointPages([[3, new Uint8Array(100)]], null)
+  await store.writeCheckpointPages([[3, new Uint8Array(100)]], [])
   await store.finishCheckpoint({
     position: 11,
     profiles: 0,

@@ -118,9 +118,9 @@ test('checkpoint pages and dictionary come back; clearing leaves none', () =>
         [0, page(1)],
         [7, page(2)],
       ],
-      { index: 0, bytes: page(3) },
+      [{ index: 0, bytes: page(3) }],
     )
-    await store.writeCheckpointPages([[7, page(4)]], null)
+    await store.writeCheckpointPages([[7, page(4)]], [])
     const meta = {
       position: 5,
       profiles: 2,

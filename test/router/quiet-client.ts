@@ -15,7 +15,7 @@ export function quietClient(count: number, spawn: SpawnShard): ShardClient {
     segments: [],
     inflightBytesMax: 1 << 28,
     overviewIntervalMs: 1_000,
-    log: { info: () => undefined, error: () => undefined },
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     onFatal: (error) => {
       throw new Error(error.message)
     },

@@ -138,7 +138,7 @@ export class World {
       segments: [],
       inflightBytesMax: 1 << 26,
       overviewIntervalMs: 1_000,
-      log: { info: () => undefined, error: () => undefined },
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       onFatal: (error) => this.exit(process, error.code),
     })
     this.client = client

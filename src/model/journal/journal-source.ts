@@ -11,6 +11,9 @@ import { ProfileStore } from '../../profile/store.ts'
 import { hashOf, parseKey } from '../../event/profile-key.ts'
 import { Replayer } from '../../replay/replayer.ts'
 
+/** Texts that no profile holds any more and rows may have as categories; of more the text is not known. */
+const COLLECTED_TEXTS_MAX = 1 << 21
+
 /** Journal and profiles, brought together for training: a replay by the code that serves. */
 export function journalSource({
   dataDir,
@@ -52,6 +55,7 @@ class JournalShard implements ReplayedShard {
     this.store = store
     this.records = store.nextSequence
     this.profiles = new ProfileStore(parts.compiled)
+    this.profiles.strings.rememberCollected(COLLECTED_TEXTS_MAX)
     const fold = new Fold(parts.compiled, this.profiles)
     const history = {
       walk: (last: number) => store.history(last),
