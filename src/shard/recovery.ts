@@ -114,11 +114,16 @@ function replayTail(
   return replayed
 }
 
+/** Adds what fits of the log, so that the newest ids are known again and the horizon is told truly. */
 function restoreDedupe(store: ShardStore, dedupe: DedupeWindow, hours: number): number {
   let ids = 0
-  const since = Date.now() - hours * 3_600_000
-  for (const { hashes, writtenAt } of store.recentMessageHashes(since)) {
-    for (let i = 0; i + 1 < hashes.length; i += 2) dedupe.add(hashes[i], hashes[i + 1], writtenAt)
+  const now = Date.now()
+  const recent = store.recentMessageHashes(now - hours * 3_600_000, dedupe.capacity)
+  dedupe.forgetUntil(recent.leftOutUntil)
+  for (const { hashes, writtenAt } of recent.blocks) {
+    for (let i = 0; i + 1 < hashes.length; i += 2) {
+      dedupe.add(hashes[i], hashes[i + 1], writtenAt, now)
+    }
     ids += hashes.length / 2
   }
   return ids

@@ -104,7 +104,8 @@ export class Turn {
     const forward = row < 0 ? null : profiles.forwardOf(row)
     if (forward !== null) return this.passOn(cursor, forward, place)
     const { messageHashLow: low, messageHashHigh: high } = cursor
-    if ((low !== 0 || high !== 0) && !dedupe.add(low, high, this.parts.now())) {
+    const now = this.parts.now()
+    if ((low !== 0 || high !== 0) && !dedupe.add(low, high, now, now)) {
       place.batch.duplicate(place.record)
       if (row >= 0) place.batch.advance(this.parts.shard, profiles.lastSequence(row))
       this.scoreIfAsked(row, place)
