@@ -11,8 +11,9 @@ import type { DedupeRing } from './dedupe-ring.ts'
  * exactly while it is held: positions go in the order in which they came, and no entry outlives the
  * mark that leads to it.
  *
- * All tables lie in one array, each with room for its largest size; what a table has not grown into is
- * address space that the system has not backed with memory. Slots of entries that are gone are freed
+ * All tables lie in one array with room for their largest size: the first eight buckets of all of
+ * them, then the next eight, and so on. What no table has grown into is address space at the end that the system has
+ * not backed with memory. Slots of entries that are gone are freed
  * by a sweep of one bucket every few entries, which comes round before their positions are used again.
  * Which table and bucket it is depends on a number drawn at the start, so that ids cannot be made to
  * meet in one place.
@@ -29,6 +30,7 @@ export class DedupeIndex {
   private readonly tableScale: number
   private readonly seed = randomInt(2 ** 32) | 0
   private bucketsInUse = 0
+  private bucketsOfLargest = 0
   private untilSweep = SWEEP_EVERY
   private sweptTable = 0
   private sweptBucket = 0
@@ -59,10 +61,9 @@ export class DedupeIndex {
     this.locate(low, high)
     const { words, ring, tags } = this
     const buckets = this.buckets[this.table]
-    const first = this.table * this.bucketsMax
     let bucket = this.home
     for (let passed = 0; passed < buckets; passed++) {
-      const start = (first + bucket) * BUCKET_WORDS
+      const start = startOf(bucket, this.table, this.tables)
       let tagged = slotsWith(tags, words[start], words[start + 1], words[start + 2])
       for (; tagged !== 0; tagged &= tagged - 1) {
         const position = words[start + POSITIONS + lowestSlot(tagged)]
@@ -87,11 +88,11 @@ export class DedupeIndex {
 
   /** Puts a position into its table, at its home or after it. */
   private place(position: number): boolean {
-    const { table, bucketsMax } = this
+    const { table, tables } = this
     const buckets = this.buckets[table]
     let bucket = this.home
     for (let passed = 0; passed < buckets; passed++) {
-      const start = (table * bucketsMax + bucket) * BUCKET_WORDS
+      const start = startOf(bucket, table, tables)
       if (this.placeIn(start, position)) return true
       this.freeSlots(table, start)
       if (this.placeIn(start, position)) return true
@@ -122,39 +123,47 @@ export class DedupeIndex {
 
   /** Frees the slots of entries that are gone, and grows the table where these were few. */
   private makeRoom(position: number): void {
-    const { words, table } = this
-    const first = table * this.bucketsMax * BUCKET_WORDS
+    const { table, tables } = this
     const before = this.buckets[table]
-    const end = first + before * BUCKET_WORDS
-    for (let start = first; start < end; start += BUCKET_WORDS) this.freeSlots(table, start)
+    for (let bucket = 0; bucket < before; bucket++) {
+      this.freeSlots(table, startOf(bucket, table, tables))
+    }
     if (before > 0 && this.used[table] < this.limits[table] * GROW_ABOVE) return
     // Tables begin at different sizes, so that they do not all grow at the same time.
     const grown = before === 0 ? BUCKETS_MIN + (table % BUCKETS_MIN) : before * 2
     const buckets = Math.min(grown, this.bucketsMax)
     this.buckets[table] = buckets
     this.bucketsInUse += buckets - before
+    this.bucketsOfLargest = Math.max(this.bucketsOfLargest, buckets)
     this.limits[table] =
       buckets === this.bucketsMax ? LIMIT_NONE : Math.floor(buckets * SLOTS * LOAD)
-    this.placeAgain(words.slice(first, end), first)
+    this.placeAgain(this.takePositions(before))
     this.locate(this.ring.lowAt(position), this.ring.highAt(position))
   }
 
-  /** Places the entries of a table that has grown; hashes are read first, so that reads overlap. */
-  private placeAgain(old: Int32Array, first: number): void {
-    const { words, ring } = this
-    const positions = new Int32Array(this.used[this.table])
+  /** Empties the buckets of a table. */
+  private takePositions(buckets: number): Int32Array {
+    const { words, table, tables } = this
+    const positions = new Int32Array(this.used[table])
     let count = 0
-    for (let start = 0; start < old.length; start += BUCKET_WORDS) {
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const start = startOf(bucket, table, tables)
       for (let slot = 0; slot < SLOTS; slot++) {
-        const tag = old[start + (slot >> 2)] & tagBits(slot)
-        if (tag !== 0) positions[count++] = old[start + POSITIONS + slot]
+        const tag = words[start + (slot >> 2)] & tagBits(slot)
+        if (tag !== 0) positions[count++] = words[start + POSITIONS + slot]
       }
+      words.fill(0, start, start + BUCKET_WORDS)
     }
+    this.used[table] = 0
+    return positions
+  }
+
+  /** Places the entries of a table that has grown; hashes are read first, so that reads overlap. */
+  private placeAgain(positions: Int32Array): void {
+    const { ring } = this
     const lows = positions.map((position) => ring.lowAt(position))
     const highs = positions.map((position) => ring.highAt(position))
-    words.fill(0, first, first + old.length)
-    this.used[this.table] = 0
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < positions.length; i++) {
       this.locate(lows[i], highs[i])
       this.place(positions[i])
     }
@@ -164,13 +173,16 @@ export class DedupeIndex {
   private sweep(): void {
     this.untilSweep = SWEEP_EVERY
     const table = this.sweptTable
-    const buckets = this.buckets[table]
-    if (this.sweptBucket < buckets) {
-      this.freeSlots(table, (table * this.bucketsMax + this.sweptBucket) * BUCKET_WORDS)
-    }
-    if (++this.sweptBucket < buckets) return
-    this.sweptBucket = 0
-    this.sweptTable = table + 1 === this.tables ? 0 : table + 1
+    const bucket = this.sweptBucket
+    if (bucket < this.buckets[table]) this.freeSlots(table, startOf(bucket, table, this.tables))
+    this.sweptBucket++
+    if (this.sweptBucket % GROUP !== 0) return
+    this.sweptBucket -= GROUP
+    this.sweptTable++
+    if (this.sweptTable < this.tables) return
+    this.sweptTable = 0
+    this.sweptBucket =
+      this.sweptBucket + GROUP < this.bucketsOfLargest ? this.sweptBucket + GROUP : 0
   }
 
   private freeSlots(table: number, start: number): void {
@@ -199,6 +211,9 @@ export class DedupeIndex {
 
 /** A bucket is a cache line: words of four tags, the mark, a position for each tag. */
 const BUCKET_WORDS = 16
+/** Buckets of one table that lie side by side. */
+const GROUP_BITS = 3
+const GROUP = 2 ** GROUP_BITS
 const MARK = 3
 const POSITIONS = 4
 const SLOTS = 12
@@ -206,8 +221,8 @@ const SLOTS = 12
 const POSITION = 0x7fff_ffff
 /** Slots in use of all, when every entry has come that the ring can hold. */
 const LOAD = 0.75
-/** Buckets of a new table are this many, a page of memory, to twice as many. */
-const BUCKETS_MIN = 64
+/** Buckets of a new table are this many, to twice as many. */
+const BUCKETS_MIN = 8
 /** A table of this many buckets is gone over within half a millisecond. */
 const BUCKETS_MAX = 1024
 const LIMIT_NONE = 0x7fff_ffff
@@ -221,7 +236,7 @@ const TABLE_OVERHEAD_BYTES = 12
 export function indexSizeFor(capacity: number): { tables: number; bucketsMax: number } {
   const buckets = Math.ceil(capacity / (SLOTS * LOAD))
   const tables = Math.ceil(buckets / BUCKETS_MAX)
-  return { tables, bucketsMax: Math.ceil(buckets / tables) }
+  return { tables, bucketsMax: Math.ceil(buckets / tables / GROUP) * GROUP }
 }
 
 export function indexBytes(tables: number, buckets: number): number {
@@ -239,6 +254,12 @@ function slotsWith(tags: number, a: number, b: number, c: number): number {
 /** The high bit of every byte that is 0; of one of 1 too, where the byte below is told. */
 function zeroBytes(word: number): number {
   return (word - 0x0101_0101) & ~word & 0x8080_8080
+}
+
+/** Where the words of a bucket of a table begin, of so many tables. */
+function startOf(bucket: number, table: number, tables: number): number {
+  const group = (bucket >> GROUP_BITS) * tables + table
+  return (group * GROUP + (bucket & (GROUP - 1))) * BUCKET_WORDS
 }
 
 /** Bit 8·byte + word of a set is slot 4·word + byte. */
