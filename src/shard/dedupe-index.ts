@@ -223,8 +223,8 @@ const POSITION = 0x7fff_ffff
 const LOAD = 0.75
 /** Buckets of a new table are this many, to twice as many. */
 const BUCKETS_MIN = 8
-/** A table of this many buckets is gone over within half a millisecond. */
-const BUCKETS_MAX = 1024
+/** So few that going over a table, with an access to the ring for each entry, is no pause. */
+const BUCKETS_MAX = 256
 const LIMIT_NONE = 0x7fff_ffff
 /** A table grows when this share of its limit is of entries that are there. */
 const GROW_ABOVE = 0.8
