@@ -37,6 +37,8 @@ export interface Engine {
 const MS_A_DAY = 86_400_000
 /** A shard's share of memory for JavaScript objects; profiles' columns live outside of it. */
 const HEAP_SHARE = 0.25
+const DEDUPE_SHARE = 1 / 8
+const DEDUPE_BYTES_MAX = 16 * 2 ** 30
 
 /**
  * Takes the data directory, starts a worker thread a shard, recovers, loads live models. Throws
@@ -93,6 +95,13 @@ export function workerEntry(name: 'shard' | 'train'): URL {
   return pathToFileURL(join(packageRoot(), 'dist', 'workers', `${name}.js`))
 }
 
+/** Most memory for message ids; a shard remembers at most 16 GiB of them. */
+function dedupeBytesOf(config: ServerConfig): number {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
+  const bytes = config.dedupe.memoryBytesMax ?? memory * DEDUPE_SHARE
+  return Math.min(bytes, config.storage.shards * DEDUPE_BYTES_MAX)
+}
+
 function spawnShard(options: EngineOptions, shard: number): Worker {
   const { config, profile } = options
   const workerData: ShardOptions = {
@@ -103,7 +112,7 @@ function spawnShard(options: EngineOptions, shard: number): Worker {
     definition: profile.definition,
     limits: ingestLimits(config.ingest),
     dedupeHours: config.dedupe.hours,
-    dedupeBytesMax: config.dedupe.memoryBytesMax,
+    dedupeBytesMax: dedupeBytesOf(config) / config.storage.shards,
     retentionMs: (config.journal.retentionDays || Infinity) * MS_A_DAY,
     checkpointIntervalMs: config.checkpoint.intervalSeconds * 1000,
     deadLettersMax: config.deadLetters.max,

@@ -76,11 +76,13 @@ const ingest = Type.Object(
 const dedupe = Type.Object(
   {
     hours: integer(1, 168, 24, 'How long a message id is remembered.'),
-    memoryBytesMax: integer(
-      MEBIBYTE,
-      16 * GIBIBYTE,
-      256 * MEBIBYTE,
-      'Memory for remembered message ids of one shard; when full, the oldest hour is forgotten.',
+    memoryBytesMax: Type.Optional(
+      Type.Integer({
+        minimum: MEBIBYTE,
+        maximum: 64 * GIBIBYTE,
+        description:
+          'Memory for remembered message ids, all shards together, taken as needed; an eighth of the memory of machine or container if absent. When it is full, the oldest go one by one. See docs/performance.md for what it holds.',
+      }),
     ),
   },
   { ...closed, description: 'Recognition of events that were sent twice.' },

@@ -49,6 +49,19 @@ interface QueuedBlock {
   readonly reject: (error: unknown) => void
 }
 
+/** Message hashes of one block, low and high in turn. */
+export interface MessageHashes {
+  readonly hashes: Uint32Array
+  readonly writtenAt: number
+}
+
+export interface RecentMessageHashes {
+  /** Oldest first. */
+  readonly blocks: readonly MessageHashes[]
+  /** When the newest block was written that is asked for and left out; -Infinity if none is. */
+  readonly leftOutUntil: number
+}
+
 /** Decoded blocks kept for walks along a chain. */
 const CACHED_BLOCKS_MAX = 16
 
@@ -217,16 +230,19 @@ export class ShardStore {
     return block.bytes.slice(offset, end)
   }
 
-  /** Message hashes (low, high in turn) of blocks written since then, oldest first. */
-  *recentMessageHashes(sinceMs: number): Generator<{ hashes: Uint32Array; writtenAt: number }> {
-    const recent: { hashes: Uint32Array; writtenAt: number }[] = []
+  /** Message hashes of blocks written since then: the newest blocks, until they have that many. */
+  recentMessageHashes(sinceMs: number, hashesMax: number): RecentMessageHashes {
+    const blocks: MessageHashes[] = []
+    let count = 0
     for (const { value } of this.environment.dedupe.getRange({ reverse: true })) {
       const copy = value.slice()
       const writtenAt = new DataView(copy.buffer).getFloat64(0, true)
       if (writtenAt < sinceMs) break
-      recent.push({ hashes: new Uint32Array(copy.buffer, 8), writtenAt })
+      if (count >= hashesMax) return { blocks: blocks.reverse(), leftOutUntil: writtenAt }
+      blocks.push({ hashes: new Uint32Array(copy.buffer, 8), writtenAt })
+      count += (copy.byteLength - 8) / 8
     }
-    yield* recent.reverse()
+    return { blocks: blocks.reverse(), leftOutUntil: Number.NEGATIVE_INFINITY }
   }
 
   /** Forgets message hashes of blocks written before then. */

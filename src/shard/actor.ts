@@ -45,6 +45,7 @@ import { TextWarnings } from './text-warnings.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
 
+const MS_AN_HOUR = 3_600_000
 const TIMER_TICK_MS = 500
 /** Transactions of dropped blocks after one checkpoint; more wait for the next. */
 const RETENTION_STEPS_MAX = 100
@@ -121,9 +122,8 @@ export class ShardActor {
     const { profiles, fold } = this
     this.replayer = new Replayer({ profiles, fold }, history, 'later')
     this.dedupe = new DedupeWindow({
-      hours: options.dedupeHours,
+      horizonMs: options.dedupeHours * MS_AN_HOUR,
       memoryBytesMax: options.dedupeBytesMax,
-      nowMs: this.clock.now(),
     })
     this.predictor = new Predictor(this.compiled, this.profiles)
     this.live = new Live({
@@ -429,7 +429,7 @@ export class ShardActor {
 
   private async checkpoint(): Promise<void> {
     await this.checkpointer?.run()
-    await this.store.pruneDedupe(this.clock.now() - this.options.dedupeHours * 3_600_000)
+    await this.store.pruneDedupe(this.clock.now() - this.options.dedupeHours * MS_AN_HOUR)
     await this.dropOldBlocks()
   }
 
@@ -560,7 +560,7 @@ export class ShardActor {
         journal_first_sequence: store.firstSequence,
         dedupe_ids: dedupe.size,
         dedupe_bytes: dedupe.bytes,
-        dedupe_horizon_seconds: dedupe.horizonHours * 3600,
+        dedupe_horizon_seconds: dedupe.horizonMs(Date.now()) / 1000,
         dead_letters: store.deadLetterCount,
         dead_letter_bytes: store.deadLetterBytes,
         storage_bytes: store.fileBytes,

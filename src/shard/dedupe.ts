@@ -1,145 +1,114 @@
+import { DedupeIndex, indexBytes, indexSizeFor } from './dedupe-index.ts'
+import { DedupeRing, positionBitsFor, ringBytes } from './dedupe-ring.ts'
+
 /**
- * Remembers message ids (as 64-bit hashes) for a horizon of hours within a memory bound.
+ * Remembers message ids (as 64-bit hashes) for a horizon, within a memory bound that is taken as it is
+ * needed.
  *
- * Owns 64 open-addressing tables chosen by hash bits, so that growing or cleaning one of them pauses
- * a turn for a 64th of the whole. An entry costs 10 bytes at a load of at most 0.6. When a table may
- * not grow any more its oldest hours are forgotten first, and {@link horizonHours} says how far back
- * the memory still reaches. Chance of a false duplicate: entries / 2^64 an event.
+ * What holds, with `now` the latest instant that was passed in:
+ * - An id is known from when it is added until `horizonMs` after its arrival, to the millisecond and
+ *   never less, unless it had to go before. A repeat does not extend this.
+ * - When the memory is full, ids go one by one in the order in which they were added. Where ids were
+ *   added in the order of their arrival, that is the oldest first; an id that was added `d` ms behind
+ *   the latest arrival may outlive ids that are up to `d` younger, and no younger ones.
+ * - Every id that was added and arrived after `now − horizonMs(now)` is known. An id that arrived
+ *   before the latest arrival that had to go is not added: younger ones would go for it.
+ *
+ * Chance of a false duplicate: ids held / 2^64 an event. Costs 19 bytes an id where the memory is full. An id that is new costs one access to memory at random, a repeat two.
  */
 export class DedupeWindow {
-  private readonly tables: DedupeTable[] = []
-  private readonly hours: number
-  private shortest: number
+  /** Ids that are held at most. */
+  readonly capacity: number
+  private readonly horizon: number
+  private readonly ring: DedupeRing
+  private readonly index: DedupeIndex
+  /** The latest instant that was passed in, and its whole milliseconds. */
+  private clock = Number.NEGATIVE_INFINITY
+  private now = Number.NEGATIVE_INFINITY
+  /** The latest arrival that had to go before its horizon. */
+  private forgotten = Number.NEGATIVE_INFINITY
 
-  constructor(options: { hours: number; memoryBytesMax: number; nowMs: number }) {
-    this.hours = options.hours
-    this.shortest = options.hours
-    const slotsMax = Math.floor(options.memoryBytesMax / TABLES / SLOT_BYTES)
-    const capacityMax = 2 ** Math.max(6, Math.floor(Math.log2(slotsMax)))
-    const base = Math.floor(options.nowMs / HOUR_MS) - HOURS_BEFORE_START
-    for (let i = 0; i < TABLES; i++) this.tables.push(new DedupeTable(capacityMax, base))
+  constructor(options: { horizonMs: number; memoryBytesMax: number }) {
+    const { capacity, segmentBits } = sizeWithin(options.memoryBytesMax)
+    this.capacity = capacity
+    this.horizon = options.horizonMs
+    this.ring = new DedupeRing({ horizonMs: options.horizonMs, capacity, segmentBits })
+    this.index = new DedupeIndex(this.ring, indexSizeFor(capacity))
   }
 
-  /** Adds the hash; returns false when it was there already within the horizon. */
-  add(low: number, high: number, nowMs: number): boolean {
-    const hour = Math.floor(nowMs / HOUR_MS)
-    const table = this.tables[high >>> 26]
-    if (table.full()) this.shortest = Math.min(this.shortest, table.rebuild(hour, this.hours))
-    return table.add(low, high, hour, hour - this.hours)
-  }
-
-  has(low: number, high: number, nowMs: number): boolean {
-    const hour = Math.floor(nowMs / HOUR_MS)
-    return this.tables[high >>> 26].has(low, high, hour - this.hours)
-  }
-
-  get size(): number {
-    return this.tables.reduce((sum, table) => sum + table.count, 0)
-  }
-
-  get bytes(): number {
-    return this.tables.reduce((sum, table) => sum + table.capacity * SLOT_BYTES, 0)
-  }
-
-  /** Hours that are remembered in full; less than asked for once the memory bound was met. */
-  get horizonHours(): number {
-    return this.shortest
-  }
-}
-
-const TABLES = 64
-const SLOT_BYTES = 10
-const LOAD_MAX = 0.6
-const HOUR_MS = 3_600_000
-/** Hours are kept relative to this many before the start: 16 bits last for six years of running. */
-const HOURS_BEFORE_START = 5_000
-
-class DedupeTable {
-  count = 0
-  capacity = 64
-  private hashes = new Uint32Array(128)
-  private hourOf = new Uint16Array(64)
-  private readonly capacityMax: number
-  private readonly hourBase: number
-
-  constructor(capacityMax: number, hourBase: number) {
-    this.capacityMax = capacityMax
-    this.hourBase = hourBase
-  }
-
-  full(): boolean {
-    return this.count >= this.capacity * LOAD_MAX
-  }
-
-  has(low: number, high: number, oldestHour: number): boolean {
-    const slot = this.probe(low, high)
-    return this.hourOf[slot] !== 0 && this.absoluteHour(slot) > oldestHour
-  }
-
-  add(low: number, high: number, hour: number, oldestHour: number): boolean {
-    const slot = this.probe(low, high)
-    const known = this.hourOf[slot] !== 0
-    if (known && this.absoluteHour(slot) > oldestHour) return false
-    this.hashes[slot * 2] = low
-    this.hashes[slot * 2 + 1] = high
-    this.hourOf[slot] = Math.max(1, hour - this.hourBase)
-    if (!known) this.count++
+  /**
+   * Adds the hash; false when it is there already within the horizon. `atMs` is its arrival, `nowMs`
+   * not before any arrival; a `nowMs` before an earlier one is taken to be that one.
+   */
+  add(low: number, high: number, atMs: number, nowMs: number): boolean {
+    this.advance(nowMs)
+    // Rounded up where `now` is rounded down, so that an id is never forgotten early.
+    const at = Math.ceil(Math.min(atMs, this.clock))
+    if (this.index.has(low | 0, high | 0)) return false
+    if (at < this.forgotten || this.now - at >= this.horizon) return true
+    while (this.ring.count >= this.capacity) this.forgetOldest()
+    const position = this.ring.append(low | 0, high | 0, at)
+    while (!this.index.insert(position)) this.forgetOldest()
     return true
   }
 
-  /** Drops what is past the horizon, grows where that is not enough; returns the horizon kept. */
-  rebuild(hour: number, hours: number): number {
-    const live = this.liveByAge(hour, hours)
-    let kept = 0
-    for (const n of live) kept += n
-    let capacity = this.capacity
-    while (kept > capacity * 0.3 && capacity < this.capacityMax) capacity *= 2
-    let horizon = hours
-    while (kept > capacity * 0.5 && horizon > 0) kept -= live[--horizon]
-    this.copyInto(capacity, hour - horizon)
-    return horizon
+  has(low: number, high: number, nowMs: number): boolean {
+    this.advance(nowMs)
+    return this.index.has(low | 0, high | 0)
   }
 
-  private liveByAge(hour: number, hours: number): Uint32Array {
-    const live = new Uint32Array(hours)
-    for (let slot = 0; slot < this.capacity; slot++) {
-      if (this.hourOf[slot] === 0) continue
-      const age = hour - this.absoluteHour(slot)
-      if (age < hours) live[Math.max(0, age)]++
-    }
-    return live
+  /** Says that ids which arrived up to then are not all added, as where a log is read in part. */
+  forgetUntil(atMs: number): void {
+    this.forgotten = Math.max(this.forgotten, Math.ceil(atMs))
   }
 
-  private copyInto(capacity: number, oldestHour: number): void {
-    const hashes = this.hashes
-    const hourOf = this.hourOf
-    const slots = this.capacity
-    this.capacity = capacity
-    this.hashes = new Uint32Array(capacity * 2)
-    this.hourOf = new Uint16Array(capacity)
-    this.count = 0
-    for (let slot = 0; slot < slots; slot++) {
-      if (hourOf[slot] === 0 || hourOf[slot] + this.hourBase <= oldestHour) continue
-      const to = this.probe(hashes[slot * 2], hashes[slot * 2 + 1])
-      this.hashes[to * 2] = hashes[slot * 2]
-      this.hashes[to * 2 + 1] = hashes[slot * 2 + 1]
-      this.hourOf[to] = hourOf[slot]
-      this.count++
-    }
+  /** Ids that are held; some may be past the horizon and wait for those added with them. */
+  get size(): number {
+    return this.ring.size
   }
 
-  private absoluteHour(slot: number): number {
-    return this.hourOf[slot] + this.hourBase
+  get bytes(): number {
+    return this.ring.bytes + this.index.bytes
   }
 
-  /** The slot that holds the hash, or the empty one where it would go. */
-  private probe(low: number, high: number): number {
-    const mask = this.capacity - 1
-    let slot = low & mask
-    while (this.hourOf[slot] !== 0) {
-      if (this.hashes[slot * 2] === low && this.hashes[slot * 2 + 1] === high) break
-      slot = (slot + 1) & mask
-    }
-    return slot
+  /** How far back every id is remembered: the horizon, until something younger had to go. */
+  horizonMs(nowMs: number): number {
+    const now = Math.max(this.now, Math.floor(nowMs))
+    return Math.max(0, Math.min(this.horizon, now - this.forgotten))
   }
+
+  private advance(nowMs: number): void {
+    if (nowMs <= this.clock) return
+    this.clock = nowMs
+    this.now = Math.floor(nowMs)
+    this.ring.advance(this.now)
+  }
+
+  private forgetOldest(): void {
+    this.forgotten = Math.max(this.forgotten, this.ring.dropOldest())
+  }
+}
+
+/** Entries of a segment of the ring, as a power of two: a 256th of all or less. */
+const SEGMENT_BITS_MAX = 15
+const SEGMENTS_MIN_BITS = 8
+const CAPACITY_MIN = 64
+const BYTES_AN_ID_MIN = 17
+
+function sizeWithin(bytesMax: number): { capacity: number; segmentBits: number } {
+  const most = Math.max(CAPACITY_MIN, Math.floor(bytesMax / BYTES_AN_ID_MIN))
+  const bits = Math.floor(Math.log2(most)) - SEGMENTS_MIN_BITS
+  const segmentBits = Math.max(0, Math.min(SEGMENT_BITS_MAX, bits))
+  const step = 2 ** segmentBits
+  let capacity = most - (most % step)
+  while (capacity > CAPACITY_MIN && bytesOf(capacity, segmentBits) > bytesMax) capacity -= step
+  return { capacity, segmentBits }
+}
+
+/** With the segments at both ends in part, and a spare one. */
+function bytesOf(capacity: number, segmentBits: number): number {
+  const { tables, bucketsMax } = indexSizeFor(capacity)
+  const segments = capacity / 2 ** segmentBits + 2
+  const ring = ringBytes(positionBitsFor(capacity), segmentBits, segments)
+  return ring + indexBytes(tables, tables * bucketsMax)
 }

@@ -124,6 +124,7 @@ function replayTail(
   return replayed
 }
 
+/** Adds what fits of the log, so that the newest ids are known again and the horizon is told truly. */
 function restoreDedupe({
   store,
   dedupe,
@@ -136,9 +137,13 @@ function restoreDedupe({
   clock: Clock
 }): number {
   let ids = 0
-  const since = clock.now() - dedupeHours * 3_600_000
-  for (const { hashes, writtenAt } of store.recentMessageHashes(since)) {
-    for (let i = 0; i + 1 < hashes.length; i += 2) dedupe.add(hashes[i], hashes[i + 1], writtenAt)
+  const now = clock.now()
+  const recent = store.recentMessageHashes(now - dedupeHours * 3_600_000, dedupe.capacity)
+  dedupe.forgetUntil(recent.leftOutUntil)
+  for (const { hashes, writtenAt } of recent.blocks) {
+    for (let i = 0; i + 1 < hashes.length; i += 2) {
+      dedupe.add(hashes[i], hashes[i + 1], writtenAt, now)
+    }
     ids += hashes.length / 2
   }
   return ids

@@ -157,14 +157,20 @@ export class Turn {
   }
 
   private isNew(low: number, high: number, now: number): boolean {
-    return (low === 0 && high === 0) || this.parts.dedupe.add(low, high, now)
+    return (low === 0 && high === 0) || this.parts.dedupe.add(low, high, now, now)
   }
 
   /** Chains, journals and folds the record as this shard's next; its message id is remembered. */
   append(cursor: RecordCursor): void {
     const { profiles, dedupe, clock } = this.parts
     const { messageHashLow: low, messageHashHigh: high } = cursor
-    if (low !== 0 || high !== 0) dedupe.add(low, high, clock.now())
+    if (low !== 0 || high !== 0) {
+      // What a join moves is remembered from when it arrived.
+      const now = clock.now()
+      const moved =
+        (cursor.flags & (RECORD_FLAG.imported | RECORD_FLAG.historical)) === RECORD_FLAG.imported
+      dedupe.add(low, high, moved ? Math.min(now, cursor.arrivalTime) : now, now)
+    }
     const row = profiles.ensureRecord(cursor)
     this.orderArrival(row, cursor, (cursor.flags & RECORD_FLAG.imported) !== 0)
     this.appendTo(row, cursor)

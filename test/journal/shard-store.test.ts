@@ -77,15 +77,19 @@ test('message hashes come back per block, oldest first, and are pruned by age', 
     const store = openStore(path)
     for (let i = 0; i < 3; i++)
       await store.append(model.encode(events(4 + i)), 4 + i, Date.now()).committed
-    const batches = [...store.recentMessageHashes(0)]
+    const batches = store.recentMessageHashes(0, Infinity).blocks
     expect(batches.map(({ hashes }) => hashes.length / 2)).toEqual([4, 5, 6])
     const view = new DataView(model.records[5].buffer, model.records[5].byteOffset)
     expect(Array.from(batches[1].hashes.subarray(2, 4))).toEqual([
       view.getUint32(40, true),
       view.getUint32(44, true),
     ])
+    const some = store.recentMessageHashes(0, 6)
+    expect(some.blocks).toEqual(batches.slice(2))
+    expect(some.leftOutUntil).toBe(batches[1].writtenAt)
+    expect(store.recentMessageHashes(0, 15).leftOutUntil).toBe(Number.NEGATIVE_INFINITY)
     await store.pruneDedupe(Date.now() + 1)
-    expect([...store.recentMessageHashes(0)]).toEqual([])
+    expect(store.recentMessageHashes(0, Infinity).blocks).toEqual([])
     await store.close()
   }))
 
