@@ -18,6 +18,7 @@ import type { Part } from './ingress.ts'
 import { Joins } from './joins.ts'
 import { ShardLife } from './lifecycle.ts'
 import { Live } from './live.ts'
+import type { LiveUpdate } from './live.ts'
 import { Lookups } from './lookups.ts'
 import type {
   FromShard,
@@ -118,7 +119,6 @@ export class ShardActor {
       profiles: this.profiles,
       predictor: this.predictor,
       shard: options.shard,
-      push: (topic, body) => this.send({ type: 'live', topic, body }),
     })
     this.peers = new Peers((from, message) => this.receivePeer(from, message))
     this.turn = new Turn(this.turnParts(), (error) => this.fail(error))
@@ -355,12 +355,19 @@ export class ShardActor {
   }
 
   private endTurn(): void {
-    this.turn.flush()
     const effects = this.live.wantsEffects ? this.fold.effects.take() : []
     this.fold.effects.clear()
-    this.live.flush(effects)
+    const update = this.live.flush(effects)
+    if (update !== null) this.turn.whenDurable(() => this.tell(update))
+    this.turn.flush()
     this.predictor.scoreWaiting()
     this.deliver()
+  }
+
+  /** Subscribers hear of an event only when it cannot be lost any more. */
+  private tell({ pushes, recent }: LiveUpdate): void {
+    this.live.seen(recent)
+    for (const { topic, body } of pushes) this.send({ type: 'live', topic, body })
   }
 
   private send(message: FromShard): void {
