@@ -21,16 +21,17 @@ describe('a shard whose commits wait', () => {
     directory = temporaryDirectory()
     sent = []
     commits = []
-    const append = ShardStore.prototype.append
-    vi.spyOn(ShardStore.prototype, 'append').mockImplementation(function (
-      this: ShardStore,
-      records: Uint8Array,
-      count: number,
-    ) {
-      const { firstSequence, committed } = append.call(this, records, count)
-      const gate = new Promise<void>((finish, fail) => commits.push({ finish, fail }))
-      gate.catch(() => undefined)
-      return { firstSequence, committed: committed.then(() => gate) }
+    const open = ShardStore.open.bind(ShardStore)
+    vi.spyOn(ShardStore, 'open').mockImplementation((directoryPath, options) => {
+      const store = open(directoryPath, options)
+      const append = store.append.bind(store)
+      vi.spyOn(store, 'append').mockImplementation((records, count) => {
+        const { firstSequence, committed } = append(records, count)
+        const gate = new Promise<void>((finish, fail) => commits.push({ finish, fail }))
+        gate.catch(() => undefined)
+        return { firstSequence, committed: committed.then(() => gate) }
+      })
+      return store
     })
     actor = new ShardActor(
       {
