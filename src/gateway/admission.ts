@@ -1,4 +1,5 @@
 import type { ErrorValue } from '../protocol/shards.ts'
+import { ByteBudget } from './byte-budget.ts'
 
 export const OVERLOADED: ErrorValue = {
   code: 'ERR_OVERLOADED',
@@ -13,46 +14,45 @@ export const DRAINING: ErrorValue = {
 
 /** Below this share of the limit clients get all their credits. */
 const RELAXED_SHARE = 0.5
+/** Lanes are 0 to one less, then again from 0: they number connections, which do not live so long. */
+export const LANES = 2 ** 30
 
 /**
- * Counts event bytes between arrival and acknowledgement. Invariant: `bytes` is the sum of what was
- * entered and not left; what would exceed the limit is refused, never queued.
+ * Counts event bytes from the first chunk of their body to the acknowledgement, and the bodies and
+ * frames that are with the shards.
  */
-export class Admission {
-  bytes = 0
-  /** Bodies and frames. */
+export class Admission extends ByteBudget {
+  /** Bodies and frames with the shards. */
   requests = 0
-  refused = 0
-  readonly #bytesMax: number
-  #lane = 0
+  #lane: number
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax
+  /** @param lane the last one given out */
+  constructor(bytesMax: number, lane = 0) {
+    super(bytesMax)
+    this.#lane = lane
   }
 
+  /** Claims the bytes and counts the frame that they are. */
   enter(bytes: number): boolean {
-    if (this.bytes + bytes > this.#bytesMax) {
-      this.refused += 1
-      return false
-    }
-    this.bytes += bytes
+    if (!this.claim(bytes)) return false
     this.requests += 1
     return true
   }
 
   leave(bytes: number): void {
-    this.bytes -= bytes
+    this.release(bytes)
     this.requests -= 1
   }
 
   /** What a WebSocket with `creditsMax` may have in flight under the present load, at least 1. */
   credits(creditsMax: number): number {
-    const free = 1 - this.bytes / this.#bytesMax
+    const free = 1 - this.bytes / this.bytesMax
     return Math.max(1, Math.min(creditsMax, Math.floor((creditsMax * free) / RELAXED_SHARE)))
   }
 
+  /** Never negative: a shard is chosen by its remainder. */
   nextLane(): number {
-    this.#lane = (this.#lane + 1) | 0
+    this.#lane = (this.#lane + 1) % LANES
     return this.#lane
   }
 }

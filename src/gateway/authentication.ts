@@ -1,6 +1,6 @@
 /** Where a request carries its key, and what the key allows. */
 import type { ErrorValue } from '../protocol/shards.ts'
-import { KEY_TEXT_MAX, type KeyRing, type KeyScope } from './keys.ts'
+import { KEY_TEXT_MAX, type KeyEntry, type KeyRing, type KeyScope } from './keys.ts'
 
 const MISSING: ErrorValue = {
   code: 'ERR_AUTH_MISSING',
@@ -28,8 +28,15 @@ export function keyOfHeader(authorization: string): string {
 
 /** Null when the key allows `scope`. */
 export function refuseKey(keys: KeyRing, text: string, scope: KeyScope): ErrorValue | null {
+  const key = authenticate(keys, text, scope)
+  return 'code' in key ? key : null
+}
+
+/** The key when it allows `scope`, else why not. */
+export function authenticate(keys: KeyRing, text: string, scope: KeyScope): KeyEntry | ErrorValue {
   if (text === '') return MISSING
-  if (keys.verify(text, scope) !== null) return null
+  const key = keys.verify(text, scope)
+  if (key !== null) return key
   if (!keys.knows(text)) return WRONG
   return {
     code: 'ERR_AUTH_SCOPE',

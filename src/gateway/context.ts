@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { GatewayMetrics } from '../observe/metrics.ts'
 import type { Shards } from '../protocol/shards.ts'
 import type { Admission } from './admission.ts'
+import type { BodyIntake } from './body-intake.ts'
 import type { GatewayConfig } from './gateway-config.ts'
 import type { KeyRing } from './keys.ts'
 import type { HttpExchange } from './transport.ts'
@@ -14,6 +15,7 @@ export interface GatewayContext {
   readonly log: Logger
   readonly metrics: GatewayMetrics
   readonly admission: Admission
+  readonly intake: BodyIntake
   /** No new events are taken. */
   draining: boolean
 }

@@ -9,11 +9,20 @@ export interface GatewayConfig {
   readonly corsOrigins: readonly string[]
   /** A request's body, compressed and decompressed. */
   readonly bodyBytesMax: number
+  /** How long a body may take to arrive. */
+  readonly bodyTimeoutMs: number
+  /** A body of a request whose head holds no key. */
+  readonly keylessBodyBytesMax: number
+  /** All such bodies together, each with an overhead. */
+  readonly keylessBytesMax: number
+  readonly keylessBodyTimeoutMs: number
+  /** WebSockets open at once, over all clients. */
+  readonly socketsMax: number
   /** A WebSocket message. */
   readonly frameBytesMax: number
   /** Frames of one WebSocket that may be unacknowledged. */
   readonly creditsMax: number
-  /** Event bytes handed to shards and not yet acknowledged, over all clients. */
+  /** Event bytes that arrive under a valid key or are not yet acknowledged, over all clients. */
   readonly inFlightBytesMax: number
   /** What a WebSocket may owe a slow reader. */
   readonly socketBufferBytesMax: number
@@ -30,6 +39,11 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   transport: 'auto',
   corsOrigins: ['*'],
   bodyBytesMax: 512_000,
+  bodyTimeoutMs: 30_000,
+  keylessBodyBytesMax: 65_536,
+  keylessBytesMax: 8_388_608,
+  keylessBodyTimeoutMs: 10_000,
+  socketsMax: 10_000,
   frameBytesMax: 1_048_576,
   creditsMax: 32,
   inFlightBytesMax: 134_217_728,

@@ -6,11 +6,13 @@ import { toErrorValue } from '../protocol/errors.ts'
 import type { Shards } from '../protocol/shards.ts'
 import { Admission } from './admission.ts'
 import { keyOfHeader, refuseKey } from './authentication.ts'
+import { BodyIntake } from './body-intake.ts'
 import { ConsoleFiles } from './console-files.ts'
 import type { GatewayContext } from './context.ts'
 import { Cors } from './cors.ts'
 import { GATEWAY_DEFAULTS, type GatewayConfig } from './gateway-config.ts'
 import { JSON_HEADERS, errorBody, respondError } from './http-error.ts'
+import { KeyedSockets } from './keyed-sockets.ts'
 import type { KeyRing } from './keys.ts'
 import { LiveHub } from './live.ts'
 import { Router } from './router.ts'
@@ -20,6 +22,8 @@ import { createTransport, type HttpExchange, type Transport } from './transport.
 import { decideUpgrade, type Upgrades } from './upgrade.ts'
 
 const DRAIN_POLL_MS = 5
+/** How often half-sent bodies and the keys of open sockets are looked through. */
+const HOUSEKEEPING_MS = 250
 
 export interface GatewayOptions {
   readonly shards: Shards
@@ -72,13 +76,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 function createContext(options: GatewayOptions, config: GatewayConfig): GatewayContext {
   const admission = new Admission(config.inFlightBytesMax)
+  const intake = new BodyIntake(admission, config)
   const metrics = new GatewayMetrics({
     inFlightRequests: () => admission.requests,
     inFlightBytes: () => admission.bytes,
-    refusedTotal: () => admission.refused,
+    refusedTotal: () => admission.refused + intake.keylessRefused,
+    arrivingBodies: () => intake.arriving,
+    keylessBytes: () => intake.keylessBytes,
   })
   const { shards, keys, log } = options
-  return { shards, keys, config, log, metrics, admission, draining: false }
+  return { shards, keys, config, log, metrics, admission, intake, draining: false }
 }
 
 class RunningGateway implements Gateway {
@@ -86,6 +93,7 @@ class RunningGateway implements Gateway {
   readonly #context: GatewayContext
   readonly #dispatcher: Dispatcher
   readonly #transport: Transport
+  #housekeeping: NodeJS.Timeout | null = null
 
   constructor(context: GatewayContext, dispatcher: Dispatcher, transport: Transport) {
     this.#context = context
@@ -101,6 +109,8 @@ class RunningGateway implements Gateway {
     const { host, port } = this.#context.config
     const actual = await this.#transport.listen(host, port)
     const shown = host.includes(':') ? `[${host}]` : host
+    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS)
+    this.#housekeeping.unref()
     this.address = { host, port: actual, url: `http://${shown}:${actual}` }
     return this.address
   }
@@ -112,11 +122,22 @@ class RunningGateway implements Gateway {
     const { streams } = this.#dispatcher.upgrades
     while (!streams.idle && performance.now() < deadline) await delay(DRAIN_POLL_MS)
     await this.#transport.drain(Math.max(0, deadline - performance.now()))
+    this.#stopHousekeeping()
   }
 
   close(): Promise<void> {
     this.#context.draining = true
+    this.#stopHousekeeping()
     return this.#transport.close()
+  }
+
+  #stopHousekeeping(): void {
+    if (this.#housekeeping !== null) clearInterval(this.#housekeeping)
+  }
+
+  #keepHouse(): void {
+    this.#context.intake.expire(performance.now())
+    this.#dispatcher.upgrades.sockets.closeRevoked(this.#context.keys)
   }
 }
 
@@ -132,7 +153,12 @@ class Dispatcher {
     this.#context = context
     this.#console = consoleDir === null ? null : new ConsoleFiles(consoleDir)
     const cors = new Cors(context.config.corsOrigins)
-    this.upgrades = { cors, hub: new LiveHub(context), streams: new StreamRegistry() }
+    this.upgrades = {
+      cors,
+      hub: new LiveHub(context),
+      streams: new StreamRegistry(),
+      sockets: new KeyedSockets(context.config.socketsMax),
+    }
     const { durations } = context.metrics
     for (const route of ROUTES) {
       const number = durations.add(route.method, route.pattern)

@@ -3,6 +3,7 @@ import { toErrorValue } from '../protocol/errors.ts'
 import type { ErrorValue, IngestReply, IngestRoute } from '../protocol/shards.ts'
 import { DRAINING, OVERLOADED } from './admission.ts'
 import { findWriteKey, keyOfHeader, refuseKey } from './authentication.ts'
+import type { ByteClaim } from './byte-budget.ts'
 import type { GatewayContext, RequestHandler } from './context.ts'
 import { errorHeaders, JSON_HEADERS, respondError, statusOf } from './http-error.ts'
 import { isNames, predictNames } from './predict-parameter.ts'
@@ -31,14 +32,28 @@ export function ingestHandler(route: IngestRoute): RequestHandler {
     const predict = predictNames(exchange.query)
     if (!isNames(predict)) return respondError(exchange, predict)
     const arrival = { route, predict, userAgent: shopperAgent(exchange.header('user-agent')) }
-    readPlainBody(exchange, context.config.bodyBytesMax, ({ body, error }) => {
-      if (body === null) return respondError(exchange, error)
-      if (key === '' && findWriteKey(body, context.keys) === null) {
-        return respondError(exchange, MISSING_KEY)
-      }
-      submit(exchange, arrival, body, context)
+    readPlainBody(exchange, context.intake, {
+      keyed: key !== '',
+      done: (result) => {
+        if (result.body === null) return respondError(exchange, result.error)
+        const { body, claim } = result
+        const refused = key === '' ? admitByBody(body, claim, context) : null
+        if (refused === null) return submit(exchange, { ...arrival, body, claim }, context)
+        claim.release()
+        respondError(exchange, refused)
+      },
     })
   }
+}
+
+/** For a body that has to bring its key along: null when it does, and there is room for it. */
+function admitByBody(
+  body: OwnedBytes,
+  claim: ByteClaim,
+  { keys, admission }: GatewayContext,
+): ErrorValue | null {
+  if (findWriteKey(body, keys) === null) return MISSING_KEY
+  return claim.moveTo(admission) ? null : OVERLOADED
 }
 
 /** The key in the header, else in the query; '' leaves the body to be searched. */
@@ -49,24 +64,28 @@ export function writeKeyOf(head: { readonly query: string; header(name: string):
   return new URLSearchParams(head.query).get('writeKey') ?? ''
 }
 
+interface AdmittedBody extends Arrival {
+  readonly body: OwnedBytes
+  /** Of {@link GatewayContext.admission}. */
+  readonly claim: ByteClaim
+}
+
 /** Hands the body to the shards and answers for them. */
-export function submit(
-  exchange: HttpExchange,
-  arrival: Arrival,
-  body: OwnedBytes,
-  context: GatewayContext,
-): void {
+function submit(exchange: HttpExchange, admitted: AdmittedBody, context: GatewayContext): void {
   const { admission, shards } = context
-  const bytes = body.byteLength
-  if (!admission.enter(bytes)) return respondError(exchange, OVERLOADED)
-  const request = { ...arrival, body, receivedAt: Date.now(), lane: admission.nextLane() }
-  shards.ingest(request).then(
+  const { claim, ...rest } = admitted
+  admission.requests += 1
+  const settled = (): void => {
+    admission.requests -= 1
+    claim.release()
+  }
+  shards.ingest({ ...rest, receivedAt: Date.now(), lane: admission.nextLane() }).then(
     (reply) => {
-      admission.leave(bytes)
-      respondReply(exchange, arrival.route, reply)
+      settled()
+      respondReply(exchange, admitted.route, reply)
     },
     (error: unknown) => {
-      admission.leave(bytes)
+      settled()
       context.log.error({ err: error }, 'ingest failed')
       respondError(exchange, toErrorValue(error))
     },

@@ -8,6 +8,11 @@ import { LimnError } from '../protocol/errors.ts'
 export const KEY_SCOPES = ['write', 'read', 'admin'] as const
 export type KeyScope = (typeof KEY_SCOPES)[number]
 
+/** Whether a key of scope `held` may do what needs `wanted`: admin allows all. */
+export function allowsScope(held: KeyScope, wanted: KeyScope): boolean {
+  return held === wanted || held === 'admin'
+}
+
 /** What is known of a key; its text is not among it. */
 export interface KeyEntry {
   readonly id: string
@@ -58,11 +63,11 @@ const KEY_TEXT_MIN = 8
 export const KEY_TEXT_MAX = 256
 const KEYS_MAX = 1_000
 const VERIFIED_MAX = 10_000
-const RELOAD_CHECK_MS = 1_000
+const RELOAD_CHECK_MS = 200
 
 /**
  * The keys of one data directory. Owns `<data>/keys.json`; another process may rewrite that file
- * (`limn keys`), which is noticed within a second. A file that turns unreadable while the server
+ * (`limn keys`), which is noticed within {@link RELOAD_CHECK_MS}. A file that turns unreadable while the server
  * runs leaves the keys as they were, so that a half-edited file locks nobody out.
  */
 export class KeyRing {
@@ -83,12 +88,18 @@ export class KeyRing {
   /** The key with this text when its scope allows `scope` (admin allows all), else null. */
   verify(text: string, scope: KeyScope): KeyEntry | null {
     const key = this.#find(text)
-    return key !== null && (key.scope === scope || key.scope === 'admin') ? key : null
+    return key !== null && allowsScope(key.scope, scope) ? key : null
   }
 
   /** Whether any key has this text: tells a wrong key from one with too small a scope. */
   knows(text: string): boolean {
     return this.#find(text) !== null
+  }
+
+  /** What the key with this id allows now; null when there is none any more. */
+  scopeOf(id: string): KeyScope | null {
+    this.#reloadIfChanged()
+    return this.#keys.find((key) => key.id === id)?.scope ?? null
   }
 
   list(): KeyEntry[] {

@@ -9,9 +9,11 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { LimnError } from '../protocol/errors.ts'
+import { BodyCollector } from './body-collector.ts'
 import {
   ABORTED_STATUS,
   isRefusal,
+  type BodyReader,
   type HeaderList,
   type HttpExchange,
   type OwnedBytes,
@@ -25,6 +27,8 @@ import {
 
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often connections are looked through for those over a limit of time. */
+const TIMEOUT_CHECK_MS = 5_000
 const SOCKET_IDLE_MS = 60_000
 const CLOSE_HANDSHAKE_MS = 2_000
 
@@ -47,6 +51,7 @@ class NodeTransport implements Transport {
     this.#server = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       noDelay: true,
     })
     this.#server.timeout = SOCKET_IDLE_MS
@@ -201,6 +206,7 @@ class NodeExchange extends NodeHead implements HttpExchange {
   readonly #response: ServerResponse
   readonly #draining: () => boolean
   #answered = false
+  #body: BodyCollector | null = null
 
   constructor(request: IncomingMessage, response: ServerResponse, draining: () => boolean) {
     super(request)
@@ -212,24 +218,18 @@ class NodeExchange extends NodeHead implements HttpExchange {
     response.on('close', () => this.#abort())
   }
 
-  readBody(bytesMax: number, done: (body: OwnedBytes | null) => void): void {
-    if (Number(this.header('content-length')) > bytesMax) return done(null)
-    const chunks: Buffer[] = []
-    let bytes = 0
-    this.#request.on('data', (chunk: Buffer) => {
-      if (bytes > bytesMax) return
-      bytes += chunk.byteLength
-      if (bytes <= bytesMax) chunks.push(chunk)
-      else done(null)
-    })
-    this.#request.on('end', () => {
-      if (bytes <= bytesMax && !this.aborted) done(joined(chunks, bytes))
-    })
+  readBody(reader: BodyReader): void {
+    const body = new BodyCollector(reader, this.header('content-length'))
+    if (body.over) return
+    this.#body = body
+    this.#request.on('data', (chunk: Buffer<ArrayBuffer>) => body.add(chunk))
+    this.#request.on('end', () => body.finish())
   }
 
   respond(status: number, headers: HeaderList, body: string | Uint8Array): void {
     if (this.#answered || this.aborted) return
     this.#answered = true
+    this.#body?.stop()
     const response = this.#response
     response.statusCode = status
     setHeaders(response, headers)
@@ -250,6 +250,7 @@ class NodeExchange extends NodeHead implements HttpExchange {
   #abort(): void {
     if (this.#answered || this.aborted) return
     this.aborted = true
+    this.#body?.abort()
     this.finished?.(ABORTED_STATUS)
   }
 }
@@ -325,13 +326,18 @@ function ownedCopy(data: RawData): OwnedBytes {
   return new Uint8Array(data instanceof ArrayBuffer ? data.slice(0) : data)
 }
 
+/** Says `text` and lets go of the connection, also of a client that does not close its end. */
+function sayAndClose(stream: Duplex, text: string): void {
+  stream.end(text)
+  setTimeout(() => stream.destroy(), CLOSE_HANDSHAKE_MS).unref()
+}
+
 function refuse(stream: Duplex, refusal: UpgradeRefusal): void {
   let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\n`
   const { headers, body } = refusal
   for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  stream.end(
-    `${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
+  const length = `content-length: ${Buffer.byteLength(body)}\r\n`
+  sayAndClose(stream, `${head}${length}connection: close\r\n\r\n${body}`)
 }
 
 /** Statuses for what Node's parser refuses; anything else is 400. */
@@ -344,7 +350,7 @@ function refuseBadRequest(stream: Duplex, error: NodeJS.ErrnoException): void {
   if (!stream.writable) return void stream.destroy()
   const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400
   const line = `HTTP/1.1 ${status} ${STATUS_CODES[status]}`
-  stream.end(`${line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+  sayAndClose(stream, `${line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
 }
 
 function asksForWebSocket({ method, headers }: IncomingMessage): boolean {

@@ -80,11 +80,15 @@ export const modelsHandler = lookup(checkNone, () => ({ kind: 'models' }))
 
 export const predictionBatchHandler: RequestHandler = (exchange, [model = ''], context) => {
   if (!MODEL_NAME.test(model)) return respondError(exchange, modelNameError())
-  readPlainBody(exchange, context.config.bodyBytesMax, ({ body, error }) => {
-    if (body === null) return respondError(exchange, error)
-    const ids = idsOf(body)
-    if (!Array.isArray(ids)) return respondError(exchange, ids as ErrorValue)
-    answer(exchange, { kind: 'predictionBatch', model, ids }, context)
+  readPlainBody(exchange, context.intake, {
+    keyed: true,
+    done: (result) => {
+      if (result.body === null) return respondError(exchange, result.error)
+      const ids = idsOf(result.body)
+      result.claim.release()
+      if (!Array.isArray(ids)) return respondError(exchange, ids as ErrorValue)
+      answer(exchange, { kind: 'predictionBatch', model, ids }, context)
+    },
   })
 }
 

@@ -28,6 +28,25 @@ export interface RequestHead {
 /** Stands for "the client went away before the answer"; never on the wire. */
 export const ABORTED_STATUS = 499
 
+/** Why a body is not read to its end: it is over its limit, or its bytes cannot be claimed. */
+export type BodyProblem = 'too-large' | 'no-room'
+
+/**
+ * Who takes a request's body. Exactly one of `done`, `refused` and `aborted` is called, once, or none
+ * when the request was answered before its body was there.
+ */
+export interface BodyReader {
+  readonly bytesMax: number
+  /** Asked before memory is taken for bytes that have arrived; false refuses the body. */
+  claim(bytes: number): boolean
+  /** The whole body; when it is shorter than what was claimed, the rest is not held any more. */
+  done(body: OwnedBytes): void
+  /** As soon as it is known; nothing of the body is held any more. */
+  refused(problem: BodyProblem): void
+  /** The client went away. */
+  aborted(): void
+}
+
 /** One HTTP request and its one answer. */
 export interface HttpExchange extends RequestHead {
   /** The client went away: `respond` does nothing any more. */
@@ -36,11 +55,8 @@ export interface HttpExchange extends RequestHead {
   extraHeaders: HeaderList
   /** Called once, with the answer's status or {@link ABORTED_STATUS}. */
   finished: ((status: number) => void) | null
-  /**
-   * Must be called during the handler's call or not at all. `done` gets the whole body, or null as
-   * soon as it is known to exceed `bytesMax`; it is never called after an abort.
-   */
-  readBody(bytesMax: number, done: (body: OwnedBytes | null) => void): void
+  /** Must be called during the handler's call or not at all. */
+  readBody(reader: BodyReader): void
   /** Answers once; the body of an answer to HEAD is left out, its length is kept. */
   respond(status: number, headers: HeaderList, body: string | Uint8Array): void
 }

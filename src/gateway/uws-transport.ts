@@ -5,9 +5,9 @@ import { BodyCollector } from './body-collector.ts'
 import {
   ABORTED_STATUS,
   isRefusal,
+  type BodyReader,
   type HeaderList,
   type HttpExchange,
-  type OwnedBytes,
   type RequestHead,
   type ServerSocket,
   type SocketListener,
@@ -216,6 +216,7 @@ class UwsExchange extends UwsHead implements HttpExchange {
   #answered = false
   /** Body bytes may still arrive: an answer now must end the connection. */
   #bodyPending = false
+  #body: BodyCollector | null = null
 
   constructor(response: UwsResponse, request: UwsRequest, owner: ExchangeOwner) {
     super(request)
@@ -232,21 +233,22 @@ class UwsExchange extends UwsHead implements HttpExchange {
       this.aborted = true
       if (this.#answered) return
       this.#owner.running -= 1
+      this.#body?.abort()
       this.finished?.(ABORTED_STATUS)
     })
   }
 
-  readBody(bytesMax: number, done: (body: OwnedBytes | null) => void): void {
+  readBody(reader: BodyReader): void {
     this.#bodyPending = true
-    if (Number(this.header('content-length')) > bytesMax) return done(null)
-    const collected = new BodyCollector()
+    const body = new BodyCollector(reader, this.header('content-length'))
+    if (body.over) return
+    this.#body = body
     this.#response.onData((chunk, last) => {
-      if (this.#answered || this.aborted || collected.bytes > bytesMax) return
-      collected.add(chunk, last)
-      if (collected.bytes > bytesMax) return done(null)
-      if (!last) return
+      if (body.over) return
+      body.add(new Uint8Array(chunk))
+      if (!last || body.over) return
       this.#bodyPending = false
-      done(collected.take())
+      body.finish()
     })
   }
 
@@ -254,6 +256,7 @@ class UwsExchange extends UwsHead implements HttpExchange {
     if (this.#answered || this.aborted) return
     this.#answered = true
     this.#owner.running -= 1
+    this.#body?.stop()
     const last = this.#owner.draining || this.#bodyPending
     if (this.request !== null) this.#write(status, headers, body, last)
     else this.#response.cork(() => this.#write(status, headers, body, last))

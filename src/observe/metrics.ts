@@ -9,6 +9,8 @@ export interface GatewayGauges {
   readonly inFlightRequests: () => number
   readonly inFlightBytes: () => number
   readonly refusedTotal: () => number
+  readonly arrivingBodies: () => number
+  readonly keylessBytes: () => number
 }
 
 /** One for a gateway. Labels are route templates, codes and shard numbers, never ids. */
@@ -49,6 +51,12 @@ export class GatewayMetrics {
       'ingest_in_flight_bytes',
       'Bytes of bodies and frames not yet durable',
       gauges.inFlightBytes,
+    )
+    this.#watch('ingest_arriving_bodies', 'Bodies that are not whole yet', gauges.arrivingBodies)
+    this.#watch(
+      'ingest_keyless_bytes',
+      'Bytes held of bodies whose key can only be in them',
+      gauges.keylessBytes,
     )
     const { refusedTotal } = gauges
     new Counter({

@@ -24,6 +24,7 @@ import {
 } from './lookup-request.ts'
 import type { FromShard, PeerPort, RecentShopper, ShardQuery } from '../protocol/shard-messages.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { LiveTopics } from './live-topics.ts'
 import { Overview } from './overview.ts'
 import { REDIRECT } from '../protocol/shard-messages.ts'
 import { ShardWorker } from './shard-thread.ts'
@@ -62,7 +63,7 @@ export class ShardClient implements Shards {
   readonly latency: Histogram = build({ highestTrackableValue: 60_000_000 })
   private readonly options: ShardClientOptions
   private readonly workers: ShardWorker[] = []
-  private readonly listeners = new Map<string, Set<(message: LiveMessage) => void>>()
+  private readonly topics = new LiveTopics((topic, on) => this.watch(topic, on))
   private readonly models = new Map<string, string | null>()
   private readonly overview: Overview
   private restarts: number[] = []
@@ -136,16 +137,7 @@ export class ShardClient implements Shards {
   }
 
   subscribe(topic: string, listener: (message: LiveMessage) => void): () => void {
-    const listeners = this.listeners.get(topic) ?? new Set()
-    listeners.add(listener)
-    this.listeners.set(topic, listeners)
-    if (listeners.size === 1) this.watch(topic, true)
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size > 0 || this.listeners.get(topic) !== listeners) return
-      this.listeners.delete(topic)
-      this.watch(topic, false)
-    }
+    return this.topics.subscribe(topic, listener)
   }
 
   async stats(): Promise<readonly ShardStats[]> {
@@ -229,7 +221,7 @@ export class ShardClient implements Shards {
     for (let other = 0; other < this.count; other++) {
       if (other !== shard) this.introduce(shard, other)
     }
-    for (const topic of this.listeners.keys()) worker.send({ type: 'watch', topic, on: true })
+    for (const topic of this.topics.watched()) worker.send({ type: 'watch', topic, on: true })
     for (const [name, directory] of this.models) {
       worker
         .call((id) => ({ type: 'model', id, name, directory }))
@@ -263,7 +255,7 @@ export class ShardClient implements Shards {
   }
 
   private publish(message: LiveMessage): void {
-    for (const listener of this.listeners.get(message.topic) ?? []) listener(message)
+    this.topics.publish(message)
   }
 
   private async statsOf(worker: ShardWorker): Promise<Extract<FromShard, { type: 'stats' }>> {

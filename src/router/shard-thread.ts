@@ -187,7 +187,8 @@ export class ShardWorker {
 
 const unavailable: ErrorValue = {
   code: 'ERR_SHARD_UNAVAILABLE',
-  message: 'the shard went down before it answered; send the request again',
+  message:
+    'the shard went down before it answered: whether events of the request were stored is not known; send it again, events with the same messageId',
   retryable: true,
 }
 

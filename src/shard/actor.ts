@@ -21,6 +21,7 @@ import type { Part } from './ingress.ts'
 import { Joins } from './joins.ts'
 import { ShardLife } from './lifecycle.ts'
 import { Live } from './live.ts'
+import type { LiveUpdate } from './live.ts'
 import { Lookups } from './lookups.ts'
 import type {
   BatchResult,
@@ -131,7 +132,6 @@ export class ShardActor {
       predictor: this.predictor,
       shard: options.shard,
       now: () => this.clock.now(),
-      push: (topic, body) => this.send({ type: 'live', topic, body }),
     })
     this.peers = new Peers(options.shard, this.clock, (from, message) =>
       this.receivePeer(from, message),
@@ -392,12 +392,19 @@ export class ShardActor {
     this.background.run()
     // What the background marked is taken up in the next turn.
     this.refolder.collectMarked()
-    this.turn.flush()
     const effects = this.live.wantsEffects ? this.fold.effects.take() : []
     this.fold.effects.clear()
-    this.live.flush(effects)
+    const update = this.live.flush(effects)
+    if (update !== null) this.turn.whenDurable(() => this.tell(update))
+    this.turn.flush()
     this.predictor.scoreWaiting()
     this.deliver()
+  }
+
+  /** Subscribers hear of an event only when it cannot be lost any more. */
+  private tell({ pushes, recent }: LiveUpdate): void {
+    this.live.seen(recent)
+    for (const { topic, body } of pushes) this.send({ type: 'live', topic, body })
   }
 
   private send(message: FromShard): void {

@@ -4,7 +4,7 @@ import type { RecordCursor } from '../event/record-cursor.ts'
 import type { Effect } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'
 import { profileText } from '../profile/read.ts'
-import { formatKey, parseKey } from '../event/profile-key.ts'
+import { formatKey } from '../event/profile-key.ts'
 import type { RecentShopper } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
 
@@ -17,6 +17,18 @@ interface EventNote {
   readonly messageId: string
 }
 
+interface Push {
+  readonly topic: string
+  /** JSON text that begins with the topic. */
+  readonly body: string
+}
+
+/** What one turn has to tell. */
+export interface LiveUpdate {
+  readonly pushes: readonly Push[]
+  readonly recent: ReadonlyMap<string, RecentShopper>
+}
+
 /**
  * What subscribers of this shard are told: a watched shopper's portrait after a turn that touched it,
  * where a watched shopper was joined to, entries to and exits from a watched segment, changes of a
@@ -27,11 +39,14 @@ export class Live {
   private readonly predictor: Predictor
   private readonly shard: number
   private readonly now: () => number
-  private readonly push: (topic: string, body: string) => void
-  private readonly watched = new Map<string, string>()
+  /** Canonical ids. */
+  private readonly watched = new Set<string>()
   private readonly topics = new Set<string>()
   private touchedRows = new Map<number, EventNote | null>()
   private forwardedRows: number[] = []
+  /** What the turn has to tell so far. */
+  private pushes: Push[] = []
+  private noted = new Map<string, RecentShopper>()
   private recent = new Map<string, RecentShopper>()
   private recentRow = -1
 
@@ -40,19 +55,18 @@ export class Live {
     predictor: Predictor
     shard: number
     now: () => number
-    push: (topic: string, body: string) => void
   }) {
     this.profiles = parts.profiles
     this.predictor = parts.predictor
     this.shard = parts.shard
-    this.push = parts.push
     this.now = parts.now
   }
 
+  /** @param topic in its canonical spelling */
   watch(topic: string, on: boolean): void {
     if (topic.startsWith('profile:')) {
-      const id = formatKey(parseKey(topic.slice(8)))
-      if (on) this.watched.set(id, topic)
+      const id = topic.slice(8)
+      if (on) this.watched.add(id)
       else this.watched.delete(id)
     } else if (on) this.topics.add(topic)
     else this.topics.delete(topic)
@@ -71,15 +85,31 @@ export class Live {
     if (this.watched.size > 0) this.forwardedRows.push(row)
   }
 
-  /** Pushes what the turn changed; call once its records are durable. */
-  flush(effects: readonly Effect[]): void {
+  /**
+   * Ends the turn: what it changed, as it is now, to be told once its records are durable. Null when
+   * there is nothing to tell.
+   */
+  flush(effects: readonly Effect[]): LiveUpdate | null {
     for (const effect of effects) this.pushEffect(effect)
     for (const row of this.forwardedRows.splice(0)) this.pushForward(row)
-    if (this.touchedRows.size === 0) return
-    const rows = this.touchedRows
-    this.touchedRows = new Map()
-    for (const [row, event] of rows) this.pushProfile(row, event)
-    this.predictor.scoreWaiting()
+    if (this.touchedRows.size > 0) {
+      const rows = this.touchedRows
+      this.touchedRows = new Map()
+      for (const [row, event] of rows) this.pushProfile(row, event)
+      this.predictor.scoreWaiting()
+    }
+    const { pushes, noted } = this
+    if (pushes.length === 0 && noted.size === 0) return null
+    this.pushes = []
+    if (noted.size > 0) this.noted = new Map()
+    return { pushes, recent: noted }
+  }
+
+  /** The shoppers of an update whose records are durable. */
+  seen(shoppers: LiveUpdate['recent']): void {
+    for (const [id, shopper] of shoppers) {
+      if (this.recent.size < RECENT_MAX) this.recent.set(id, shopper)
+    }
   }
 
   get wantsEffects(): boolean {
@@ -95,31 +125,32 @@ export class Live {
   }
 
   private note(row: number, cursor: RecordCursor): void {
-    if (this.recent.size >= RECENT_MAX) return
+    if (this.recent.size + this.noted.size >= RECENT_MAX) return
     this.recentRow = row
     const id = formatKey(this.profiles.keyOf(row))
-    this.recent.set(id, { id, event: eventText(cursor), time: cursor.eventTime })
+    this.noted.set(id, { id, event: eventText(cursor), time: cursor.eventTime })
   }
 
   private pushProfile(row: number, event: EventNote | null): void {
     const id = formatKey(this.profiles.keyOf(row))
-    const topic = this.watched.get(id)
-    if (topic === undefined) return
+    if (!this.watched.has(id)) return
+    const topic = `profile:${id}`
     const now = this.now()
     const position = `${this.shard}:${this.profiles.lastSequence(row)}`
     const profile = profileText(this.profiles, row, now, position)
     const head = `{"topic":${JSON.stringify(topic)},"time":${now},"data":{"profile":${profile},"event":${JSON.stringify(event)}`
     this.predictor.enqueue(row, this.predictor.names, position, (predictions) => {
-      this.push(topic, `${head},"predictions":${JSON.stringify(predictions)}}}`)
+      this.pushes.push({ topic, body: `${head},"predictions":${JSON.stringify(predictions)}}}` })
     })
   }
 
   private pushForward(row: number): void {
-    const topic = this.watched.get(formatKey(this.profiles.keyOf(row)))
+    const id = formatKey(this.profiles.keyOf(row))
     const target = this.profiles.forwardOf(row)
-    if (topic === undefined || target === null) return
+    if (!this.watched.has(id) || target === null) return
+    const topic = `profile:${id}`
     const data = { forwardedTo: formatKey(target) }
-    this.push(topic, JSON.stringify({ topic, time: this.now(), data }))
+    this.pushes.push({ topic, body: JSON.stringify({ topic, time: this.now(), data }) })
   }
 
   private pushEffect(effect: Effect): void {
@@ -131,7 +162,7 @@ export class Live {
     if (!this.topics.has(topic)) return
     const { kind, name, from, to, time } = effect
     const data = { kind, id, name, from, to, time }
-    this.push(topic, JSON.stringify({ topic, time: this.now(), data }))
+    this.pushes.push({ topic, body: JSON.stringify({ topic, time: this.now(), data }) })
   }
 }
 

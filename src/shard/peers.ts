@@ -123,7 +123,8 @@ function send(port: PeerPort, message: PeerMessage): void {
 
 function unavailable(count: number): BatchResult {
   const outcomes = new Uint8Array(count).fill(2)
-  const reason = 'the shard that owns the profile is restarting; send the event again'
+  const reason =
+    'the shard that owns the profile went down: whether the event was stored is not known; send it again with the same messageId'
   const rejected = Array.from({ length: count }, (_, index) => {
     return { index, code: SHARD_UNAVAILABLE, reason }
   })

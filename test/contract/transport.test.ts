@@ -1,11 +1,15 @@
 /** What any transport must do, over real sockets; runs for each implementation that loads. */
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import {
   ABORTED_STATUS,
   createTransport,
+  type BodyProblem,
+  type BodyReader,
   type HttpExchange,
+  type OwnedBytes,
   type ServerSocket,
   type SocketListener,
   type Transport,
@@ -33,6 +37,8 @@ interface Fixture {
   readonly failures: unknown[]
   /** Exchanges on /held, unanswered. */
   readonly held: HttpExchange[]
+  /** Of /claimed. */
+  readonly readers: ClaimingReader[]
 }
 
 class EchoSocket implements SocketListener {
@@ -64,10 +70,11 @@ async function start(
   const statuses: number[] = []
   const failures: unknown[] = []
   const held: HttpExchange[] = []
+  const readers: ClaimingReader[] = []
   const handler = {
     request: (exchange: HttpExchange): void => {
       exchange.finished = (status) => statuses.push(status)
-      answer(exchange, held)
+      answer(exchange, { held, readers })
     },
     upgrade: (head: { path: string; header(name: string): string }) => {
       if (head.path === '/refused') return { status: 401, headers: ['x-why', 'key'], body: 'no' }
@@ -86,10 +93,49 @@ async function start(
   })
   const port = await transport.listen('127.0.0.1', 0)
   const [url, wsUrl] = [`http://127.0.0.1:${port}`, `ws://127.0.0.1:${port}`]
-  return { transport, port, url, wsUrl, sockets, statuses, failures, held }
+  return { transport, port, url, wsUrl, sockets, statuses, failures, held, readers }
 }
 
-function answer(exchange: HttpExchange, held: HttpExchange[]): void {
+/** Has room for so many bytes of a body. */
+const CLAIM_MAX = 600
+
+/** Keeps what it is asked and told. */
+class ClaimingReader implements BodyReader {
+  readonly bytesMax = BODY_MAX
+  readonly heard: string[] = []
+  claimed = 0
+  readonly exchange: HttpExchange
+
+  constructor(exchange: HttpExchange, readers: ClaimingReader[]) {
+    this.exchange = exchange
+    readers.push(this)
+  }
+
+  claim(bytes: number): boolean {
+    if (this.claimed + bytes > CLAIM_MAX) return false
+    this.claimed += bytes
+    return true
+  }
+
+  done(body: OwnedBytes): void {
+    this.heard.push(`done ${body.byteLength}`)
+    this.exchange.respond(200, [], body)
+  }
+
+  refused(problem: BodyProblem): void {
+    this.heard.push(problem)
+    this.exchange.respond(429, [], problem)
+  }
+
+  aborted(): void {
+    this.heard.push('aborted')
+  }
+}
+
+function answer(
+  exchange: HttpExchange,
+  { held, readers }: Pick<Fixture, 'held' | 'readers'>,
+): void {
   if (exchange.path === '/throw') throw new Error('asked to')
   if (exchange.path === '/held') {
     held.push(exchange)
@@ -98,12 +144,17 @@ function answer(exchange: HttpExchange, held: HttpExchange[]): void {
   if (exchange.path === '/empty') return exchange.respond(204, ['x-a', '1'], '')
   if (exchange.path === '/large') return exchange.respond(200, [], 'x'.repeat(5_000_000))
   if (exchange.path === '/body') {
-    exchange.readBody(BODY_MAX, (body) => {
-      if (body === null) exchange.respond(413, [], 'too large')
-      else setImmediate(() => exchange.respond(200, ['x-bytes', String(body.byteLength)], body))
+    exchange.readBody({
+      bytesMax: BODY_MAX,
+      claim: () => true,
+      done: (body) =>
+        setImmediate(() => exchange.respond(200, ['x-bytes', String(body.byteLength)], body)),
+      refused: () => exchange.respond(413, [], 'too large'),
+      aborted: () => undefined,
     })
     return
   }
+  if (exchange.path === '/claimed') return exchange.readBody(new ClaimingReader(exchange, readers))
   const { method, path, query } = exchange
   const seen = {
     method,
@@ -322,6 +373,66 @@ describe.each(['node', 'uws'] as const)('transport %s', (kind) => {
       expect((await fetch(`${url}/a`)).status).toBe(200)
     })
 
+    test('asks for room as bytes arrive, not as they are announced', async () => {
+      const { port, readers } = await started()
+      const socket = connect(port, '127.0.0.1').setNoDelay(true)
+      socket.write(
+        `POST /claimed HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n${'a'.repeat(10)}`,
+      )
+      await until(() => (readers[0]?.claimed ?? 0) > 0)
+      expect(readers[0]?.claimed).toBe(10)
+      for (let i = 0; i < 48; i += 1) {
+        socket.write('b'.repeat(10))
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+      await until(() => (readers[0]?.claimed ?? 0) >= 490)
+      // Memory grows by doubling, up to what was announced and no further.
+      expect(readers[0]?.claimed).toBeLessThanOrEqual(500)
+      socket.write('c'.repeat(10))
+      await until(() => readers[0]?.heard.length === 1)
+      expect(readers[0]?.heard).toEqual(['done 500'])
+      socket.destroy()
+    })
+
+    test('refuses a body that finds no room at its first byte too many', async () => {
+      const { port, readers, statuses, url } = await started()
+      const head = 'POST /claimed HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n'
+      const chunk = `190\r\n${'x'.repeat(400)}\r\n`
+      const text = await raw(port, `${head}${chunk}${chunk}`, (seen) => seen.includes('no-room'))
+      expect(text).toMatch(/^HTTP\/1.1 429 /)
+      expect([readers[0]?.heard, statuses]).toEqual([['no-room'], [429]])
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+    })
+
+    test('tells of a client that leaves in the middle of a body, once', async () => {
+      const { port, readers, url } = await started()
+      const socket = connect(port, '127.0.0.1')
+      socket.write('POST /claimed HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\nabc')
+      await until(() => readers[0]?.claimed === 3)
+      socket.destroy()
+      await until(() => readers[0]?.heard.length === 1)
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+      expect(readers[0]?.heard).toEqual(['aborted'])
+    })
+
+    test('answers before the body is there, and then reads no more of it', async () => {
+      const { port, readers, url } = await started()
+      const socket = connect(port, '127.0.0.1')
+      let text = ''
+      let isClosed = false
+      socket.on('data', (data) => (text += String(data)))
+      socket.on('close', () => (isClosed = true))
+      socket.on('error', () => (isClosed = true))
+      socket.write('POST /claimed HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\nabc')
+      await until(() => readers[0]?.claimed === 3)
+      readers[0]?.exchange.respond(408, [], 'too slow')
+      await until(() => text.includes('too slow'))
+      if (!isClosed) socket.write('d'.repeat(497))
+      await until(() => isClosed)
+      expect([readers[0]?.heard, readers[0]?.claimed]).toEqual([[], 3])
+      expect((await fetch(`${url}/a`)).status).toBe(200)
+    })
+
     test('lets go of a half-closed connection', async () => {
       const { port, url } = await started()
       const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
@@ -451,6 +562,24 @@ describe.each(['node', 'uws'] as const)('transport %s', (kind) => {
         })
       })
       expect(seen).toEqual([401, 'key', 'no'])
+    })
+
+    test('lets go of a refused client that keeps its end open', async () => {
+      const { port } = await started()
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.resume()
+      socket.on('error', () => undefined)
+      const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n'
+      const upgrade = `host: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n${key}`
+      socket.write(`GET /refused HTTP/1.1\r\n${upgrade}\r\n`)
+      await once(socket, 'end')
+      // A server that has let go answers with a reset, one that waits takes it all.
+      let isGone = false
+      socket.on('close', () => (isGone = true))
+      await until(() => {
+        if (!isGone) socket.write('x')
+        return isGone
+      }, 10_000)
     })
 
     test('sends many texts in order', async () => {

@@ -123,6 +123,37 @@ describe.each(['node', 'uws'] as const)('WebSocket ingest over %s', (transport) 
     expect(fixture.shards.events).toHaveLength(1)
   })
 
+  it('bounds the sockets, and those of one key, and tells who has to wait', async () => {
+    fixture = await startGateway({ transport, socketsMax: 10 })
+    const stream = `${fixture.wsUrl}/v1/stream?writeKey=${WRITE_KEY}`
+    const live = `${fixture.wsUrl}/v1/live?token=${READ_TOKEN}`
+    const statusOf = async (url: string): Promise<number | undefined> => {
+      const socket = new WebSocket(url)
+      socket.on('error', () => undefined)
+      const [, response] = await once(socket, 'unexpected-response')
+      const { statusCode, headers } = response as IncomingMessage
+      expect(headers['retry-after']).toBe('1')
+      socket.terminate()
+      return statusCode
+    }
+    const streams: Listener[] = []
+    for (let i = 0; i < 9; i += 1) streams.push(await Listener.open(stream))
+    expect(await statusOf(stream)).toBe(429)
+    const reader = await Listener.open(live)
+    expect(await statusOf(live)).toBe(429)
+    for (const left of [streams[0], reader]) {
+      left?.socket.terminate()
+      await left?.closing()
+    }
+    const gauge = 'limn_websocket_connections{route="/v1/stream"} 8'
+    for (let text = ''; !text.includes(gauge);)
+      text = await (await fixture.get('/metrics', {})).text()
+    const again = await Listener.open(stream)
+    again.send({ batch: [TRACK], seq: 1 })
+    expect(await again.heard(1)).toMatchObject([{ ack: 1 }])
+    for (const { socket } of [...streams, again]) socket.terminate()
+  })
+
   it.each([
     ['no key', ''],
     ['an unknown key', '?writeKey=unknown-key'],
