@@ -7,12 +7,13 @@ const SOURCE = resolve(import.meta.dirname, '../../src')
 /** Which folders of src/ the files of a folder may import, besides their own. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: [],
+  files: [],
   event: ['protocol'],
   profile: ['event', 'protocol'],
-  journal: ['event', 'protocol'],
-  model: ['event', 'profile', 'protocol'],
+  journal: ['event', 'files', 'protocol'],
+  model: ['event', 'files', 'profile', 'protocol'],
   observe: ['protocol'],
-  gateway: ['protocol', 'observe'],
+  gateway: ['files', 'protocol', 'observe'],
   shard: ['event', 'profile', 'journal', 'model', 'protocol'],
   simulator: ['protocol', 'event'],
   config: ['profile', 'event', 'model', 'protocol'],
