@@ -81,6 +81,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
   try {
     await shards.start()
+    lock.setReady()
     if (config.models.serving) await models.look()
   } catch (error) {
     await shards.stop().catch(() => undefined)

@@ -2,11 +2,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { KeyRing } from '../gateway/keys.ts'
-import { lockDataDirectory, readDataDirectory } from '../journal/directory.ts'
+import { adoptManifest, holdDataDirectory } from '../journal/directory.ts'
+import { missingOf, readManifest, restoreRemedy, shardPath } from '../journal/manifest.ts'
+import type { FoundManifest } from '../journal/manifest.ts'
+import { startShardEmpty } from '../journal/shard-meta.ts'
 import { dropCheckpoint, verifyShard } from '../journal/verify.ts'
 import type { Finding } from '../journal/verify.ts'
 import { ModelRegistry } from '../model/registry.ts'
-import { toErrorValue } from '../protocol/errors.ts'
+import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import { command, loadSettings, note, print, printJson } from './context.ts'
 import type { CommonOptions, Settings } from './context.ts'
 
@@ -18,11 +21,21 @@ interface Report {
 export function checkCommand(): Command {
   return command('check', 'configuration, data directory and checksums', true)
     .option('--repair', 'drop damaged checkpoints; the next start folds the journal again')
+    .option(
+      '--start-empty <shard>',
+      'make this shard, whose directory was moved away, anew and without its events',
+    )
     .action(check)
 }
 
-async function check(options: CommonOptions & { repair?: boolean }): Promise<void> {
+interface CheckOptions extends CommonOptions {
+  readonly repair?: boolean
+  readonly startEmpty?: string
+}
+
+async function check(options: CheckOptions): Promise<void> {
   const settings = loadSettings(options)
+  if (options.startEmpty !== undefined) await startEmpty(settings, options.startEmpty)
   const report = await inspect(settings)
   if (options.repair === true) await repair(settings, report)
   if (report.findings.length > 0) process.exitCode = 1
@@ -55,11 +68,11 @@ async function repair(settings: Settings, report: Report): Promise<void> {
     report.findings.filter((f) => f.kind === 'checkpoint').map((f) => f.shard),
   )
   if (damaged.size === 0) return
-  const { dir, shards } = settings.config.storage
-  const lock = lockDataDirectory(dir, { shardCount: shards })
+  const { dir } = settings.config.storage
+  const lock = holdDataDirectory(dir)
   try {
     for (const shard of damaged) {
-      await dropCheckpoint(join(dir, `shard-${shard}`))
+      await dropCheckpoint(shardPath(dir, shard))
       note(`shard ${shard}: checkpoint dropped; the next start rebuilds it from the journal`)
     }
   } finally {
@@ -67,32 +80,87 @@ async function repair(settings: Settings, report: Report): Promise<void> {
   }
 }
 
-async function inspect(settings: Settings): Promise<Report> {
+/**
+ * The operator gives up the events of a shard whose directory is away. Throws `ERR_CLI_OPTION` for a
+ * shard that the data does not have, `ERR_STORAGE_LOCKED` while a server has the data open,
+ * `ERR_STORAGE_NOT_EMPTY` where the shard is still there.
+ */
+async function startEmpty(settings: Settings, text: string): Promise<void> {
   const { dir } = settings.config.storage
+  const found = readManifest(dir)
+  if (found === null) {
+    throw new LimnError('ERR_CLI_OPTION', `${dir} is no data directory: it has no limn.json`)
+  }
+  const { shardCount } = found
+  const shard = /^\d{1,4}$/.test(text) ? Number(text) : shardCount
+  if (shard >= shardCount) {
+    const message = `--start-empty ${text}: ${dir} has the shards 0 to ${shardCount - 1}`
+    throw new LimnError('ERR_CLI_OPTION', message)
+  }
+  const lock = holdDataDirectory(dir)
+  try {
+    const id = found.id ?? adoptManifest(dir, shardCount).id
+    await startShardEmpty({ path: shardPath(dir, shard), shard, shardCount }, id)
+    note(`shard ${shard}: made anew, empty; the next start goes on without its former events`)
+  } finally {
+    lock.release()
+  }
+}
+
+async function inspect(settings: Settings): Promise<Report> {
+  const { dir, shards } = settings.config.storage
   const report: Report = { shards: [], findings: [] }
   if (!existsSync(dir)) return report
-  const found = readDataDirectory(dir)
-  const count = found?.shardCount ?? settings.config.storage.shards
-  if (count !== settings.config.storage.shards) {
-    const message = `the data has ${count} shards, the configuration ${settings.config.storage.shards}`
-    const remedy = `set storage.shards to ${count}`
-    report.findings.push({ shard: -1, kind: 'directory', message, remedy })
-  }
-  for (let shard = 0; shard < count; shard++) {
-    const path = join(dir, `shard-${shard}`)
-    if (!existsSync(path)) continue
-    try {
-      const { findings, ...counts } = verifyShard(path, shard)
-      report.shards.push({ shard, ...counts })
-      report.findings.push(...findings)
-    } catch (error) {
-      const { code, message } = toErrorValue(error)
-      const remedy = 'restore this shard from a backup'
-      report.findings.push({ shard, kind: 'environment', message: `${code}: ${message}`, remedy })
-    }
-  }
+  const found = inspectManifest(settings, report)
+  const count = found?.shardCount ?? shards
+  for (let shard = 0; shard < count; shard++) inspectShard(dir, shard, report, found)
   await checkRest(settings, report)
   return report
+}
+
+function inspectManifest(settings: Settings, report: Report): FoundManifest | null {
+  const { dir, shards } = settings.config.storage
+  const find = (message: string, remedy: string): number =>
+    report.findings.push({ shard: -1, kind: 'directory', message, remedy })
+  try {
+    const found = readManifest(dir)
+    const count = found?.shardCount ?? shards
+    if (count !== shards) {
+      const message = `the data has ${count} shards, the configuration ${shards}`
+      find(message, `set storage.shards to ${count}`)
+    }
+    return found
+  } catch (error) {
+    const { code, message } = toErrorValue(error)
+    find(`${code}: ${message}`, 'restore limn.json from a backup')
+    return null
+  }
+}
+
+function inspectShard(
+  dir: string,
+  shard: number,
+  report: Report,
+  manifest: FoundManifest | null,
+): void {
+  const path = shardPath(dir, shard)
+  const missing = missingOf(path)
+  if (missing !== null) {
+    if (manifest === null || manifest.state === 'creating') return
+    const message = `${missing}: acknowledged events are gone`
+    const remedy = restoreRemedy(shard)
+    report.findings.push({ shard, kind: 'environment', message, remedy })
+    return
+  }
+  try {
+    const { findings, ...counts } = verifyShard(path, shard)
+    report.shards.push({ shard, ...counts })
+    report.findings.push(...findings)
+  } catch (error) {
+    const { code, message } = toErrorValue(error)
+    const remedy = 'restore this shard from a backup'
+    report.findings.push({ shard, kind: 'environment', message: `${code}: ${message}`, remedy })
+  }
 }
 
 /** Keys and models: what cannot be read is a finding. */

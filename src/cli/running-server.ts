@@ -1,5 +1,5 @@
 import type { ServerConfig } from '../config/server-config.ts'
-import { readLock } from '../journal/directory.ts'
+import { holderName, readLock } from '../journal/directory.ts'
 import { LimnError } from '../protocol/errors.ts'
 import type { Query, QueryReply } from '../protocol/shards.ts'
 
@@ -33,7 +33,7 @@ export function runningServer(
   if (lock === null) return null
   const given = token ?? process.env.LIMN_READ_TOKEN ?? config.bootstrap.readToken
   if (lock.address === null || given === '') {
-    const message = `process ${lock.pid} has the data directory open; give --token (or LIMN_READ_TOKEN) to ask it`
+    const message = `${holderName(lock)} has the data directory open; give --token (or LIMN_READ_TOKEN) to ask it`
     throw new LimnError('ERR_CLI_TOKEN', message)
   }
   return new RunningServer(lock.address, given)

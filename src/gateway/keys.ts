@@ -1,8 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
+import { makeDirectory, replaceFile } from '../files/durable-file.ts'
 import { LimnError } from '../protocol/errors.ts'
 
 export const KEY_SCOPES = ['write', 'read', 'admin'] as const
@@ -192,10 +193,14 @@ export class KeyRing {
     if (keys.length > KEYS_MAX) {
       throw new LimnError('ERR_KEYS_LIMIT', `There are ${KEYS_MAX} keys already; revoke some first`)
     }
-    mkdirSync(dirname(this.#path), { recursive: true })
-    const temporary = `${this.#path}.${process.pid}.tmp`
-    writeFileSync(temporary, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`, { mode: 0o600 })
-    renameSync(temporary, this.#path)
+    try {
+      makeDirectory(dirname(this.#path))
+      replaceFile(this.#path, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`, 0o600)
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      const message = `${this.#path} cannot be written, so the keys are as they were: ${reason}`
+      throw new LimnError('ERR_KEYS_SAVE', message, { cause })
+    }
     this.#adopt(keys, statSync(this.#path).mtimeMs)
   }
 

@@ -62,7 +62,7 @@ export function decodeBlock(value: Uint8Array, where: string): Block {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   const fault = faultOf(value, view)
   if (fault !== null) {
-    const message = `${where}: ${fault}; run "limn check" for all damage, restore the shard from a backup, or move its directory away to start it empty`
+    const message = `${where}: ${fault}; run "limn check" for all damage, restore the shard from a backup, or move its directory away and run "limn check --start-empty <shard>" to go on without its events`
     throw new LimnError('ERR_STORAGE_CORRUPT', message)
   }
   return viewBlock(value)

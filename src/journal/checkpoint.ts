@@ -1,7 +1,10 @@
 import { crc32 } from 'node:zlib'
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
 import { LimnError } from '../protocol/errors.ts'
 import { BufferPool } from './buffer-pool.ts'
 import type { Environment } from './environment.ts'
+import { isSealed, sealText, unsealText } from './sealed-text.ts'
 
 export interface CheckpointMeta {
   /** Where the journal stood when the checkpoint began; recovery folds what is after it. */
@@ -12,6 +15,19 @@ export interface CheckpointMeta {
   /** Source key → sequence of its unconfirmed forward. */
   readonly pendingForwards: readonly (readonly [string, number])[]
 }
+
+const checkpointMetaSchema = Compile(
+  Type.Object({
+    position: Type.Integer({ minimum: -1 }),
+    profiles: Type.Integer({ minimum: 0 }),
+    schemaHash: Type.String({ maxLength: 256 }),
+    dictionaryEntries: Type.Integer({ minimum: 0 }),
+    pendingForwards: Type.Array(Type.Tuple([Type.String(), Type.Integer({ minimum: 0 })])),
+  }),
+)
+
+const REMEDY =
+  'run "limn check --repair" to drop the checkpoint, which is then rebuilt from the journal'
 
 /** Texts that are dumped together, under the key `index`. */
 export interface DictionaryChunk {
@@ -38,9 +54,9 @@ export class Checkpoint {
     this.shard = shard
   }
 
+  /** Throws `ERR_STORAGE_CORRUPT`: a checkpoint that is damaged is not the same as none. */
   read(): CheckpointMeta | null {
-    const text = this.environment.meta.get('checkpoint')
-    return text === undefined ? null : (JSON.parse(text) as CheckpointMeta)
+    return readCheckpointMeta(this.environment, this.shard)
   }
 
   /** Pages in ascending order; each is valid until the next. */
@@ -84,7 +100,7 @@ export class Checkpoint {
   }
 
   async finish(meta: CheckpointMeta): Promise<void> {
-    await this.environment.meta.put('checkpoint', JSON.stringify(meta))
+    await this.environment.meta.put('checkpoint', sealText(meta))
   }
 
   async clear(): Promise<void> {
@@ -96,9 +112,24 @@ export class Checkpoint {
   private unseal(value: Uint8Array, what: string): Uint8Array {
     const bytes = unseal(value)
     if (bytes !== null) return bytes
-    const message = `shard ${this.shard}, checkpoint ${what}: checksum does not match; run "limn check --repair" to drop the checkpoint, which is then rebuilt from the journal`
+    const message = `shard ${this.shard}, checkpoint ${what}: checksum does not match; ${REMEDY}`
     throw new LimnError('ERR_STORAGE_CORRUPT', message)
   }
+}
+
+/**
+ * The checkpoint's note, or null when there is none. Throws `ERR_STORAGE_CORRUPT`. One without a
+ * checksum is of before there were any, and taken where the shard's own note has none either.
+ */
+export function readCheckpointMeta(environment: Environment, shard: number): CheckpointMeta | null {
+  const text = environment.meta.get('checkpoint')
+  if (text === undefined) return null
+  return unsealText(text, {
+    schema: checkpointMetaSchema,
+    where: `shard ${shard}, checkpoint metadata`,
+    remedy: REMEDY,
+    unsealed: !isSealed(environment.meta.get('shard') ?? ''),
+  })
 }
 
 const SEAL_BYTES = 4

@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import { LimnError } from '../protocol/errors.ts'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
 import type { Room } from './space.ts'
@@ -13,6 +16,16 @@ export interface DeadLetter {
   /** JSON text of the item, or the body's text (cut) when the whole body was refused. */
   readonly original: string
 }
+
+const deadLetterSchema = Compile(
+  Type.Object({
+    code: Type.String(),
+    reason: Type.String(),
+    receivedAt: Type.Number(),
+    route: Type.String(),
+    original: Type.String(),
+  }),
+)
 
 export interface StoredDeadLetter extends DeadLetter {
   readonly id: number
@@ -118,8 +131,22 @@ export function openDeadLetters(path: string, options: { limit: number }): Store
     reverse: true,
     limit: options.limit,
   })) {
-    found.push({ id: key, ...(JSON.parse(new TextDecoder().decode(value)) as DeadLetter) })
+    found.push({ id: key, ...deadLetterOf(value, `${path}, dead letter ${key}`) })
   }
   void environment.root.close()
   return found
+}
+
+/** Reads a stored letter; throws `ERR_STORAGE_CORRUPT` for one that is damaged. */
+export function deadLetterOf(value: Uint8Array, where: string): DeadLetter {
+  let letter: unknown
+  try {
+    letter = JSON.parse(new TextDecoder().decode(value))
+  } catch (error) {
+    throw new LimnError('ERR_STORAGE_CORRUPT', `${where}: it is not JSON`, { cause: error })
+  }
+  if (deadLetterSchema.Check(letter)) return letter
+  const [first] = deadLetterSchema.Errors(letter)
+  const fault = `${first?.instancePath ?? ''} ${first?.message ?? ''}`
+  throw new LimnError('ERR_STORAGE_CORRUPT', `${where}: it is not what was written: ${fault}`)
 }

@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
+import { makeDirectory, syncDirectorySync } from '../files/durable-file.ts'
 import { LimnError } from '../protocol/errors.ts'
 import { structureFault } from './structure.ts'
+import { checkRoom, isSystemFailure, storageFailure } from './write-failure.ts'
 
 export interface RangeBounds {
   readonly start?: number
@@ -39,6 +41,8 @@ export interface Environment {
   readonly root: {
     /** The writes that are made within `action`, in one transaction; resolves when it is synced. */
     batch(action: () => void): Promise<boolean>
+    /** The same for `putSync`, durable when it returns. */
+    transactionSync(action: () => void): unknown
     /** Resolves when all that was written so far is synced. */
     readonly flushed: Promise<unknown>
     close(): Promise<void>
@@ -50,7 +54,7 @@ export interface Environment {
   readonly pages: BinaryTable
   readonly dictionary: BinaryTable
   readonly deadLetters: BinaryTable
-  readonly meta: Table<string, string>
+  readonly meta: Table<string, string> & { getKeys(): Iterable<string> }
 }
 
 export interface EnvironmentOptions {
@@ -65,15 +69,16 @@ export interface EnvironmentOptions {
  * `noMetaSync`, `mdb_txn_commit` writes the dirty pages, calls `fdatasync`, and then writes the meta
  * page through a descriptor opened with `O_DSYNC`; only then does a put's promise resolve. That is
  * what an acknowledgement stands on. Throws `ERR_STORAGE_OPEN` when the files are not an LMDB
- * environment, or one with damaged pages.
+ * environment, or one with damaged pages, `ERR_STORAGE_WRITE` when they cannot be written.
  */
 export function openEnvironment(path: string, options: EnvironmentOptions): Environment {
   if (options.readOnly && !existsSync(join(path, 'data.mdb'))) {
     throw new LimnError('ERR_STORAGE_OPEN', `${path} holds no data.mdb`)
   }
   refuseDamaged(path, options.checkValues === true)
+  if (!options.readOnly) prepare(path)
   try {
-    if (!options.readOnly) mkdirSync(path, { recursive: true })
+    const isNew = !existsSync(join(path, 'data.mdb'))
     const root = open<Uint8Array, string>({
       path,
       maxDbs: 8,
@@ -89,7 +94,7 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Envi
     })
     const table = (name: string): BinaryTable =>
       root.openDB<Uint8Array, number>({ name, encoding: 'binary' })
-    return {
+    const environment = {
       root,
       journal: table('journal'),
       dedupe: table('dedupe'),
@@ -98,20 +103,44 @@ export function openEnvironment(path: string, options: EnvironmentOptions): Envi
       deadLetters: table('deadletters'),
       meta: root.openDB<string, string>({ name: 'meta', encoding: 'string' }),
     }
+    if (isNew) syncDirectorySync(path)
+    return environment
   } catch (error) {
+    if (isSystemFailure(error)) throw storageFailure(path, 'cannot be opened', error)
     const reason = error instanceof Error ? error.message : String(error)
-    const message = `${path} cannot be opened as an LMDB environment (${reason}); restore it from a backup, or move it away to start the shard empty`
+    const message = `${path} cannot be opened as an LMDB environment (${reason}); restore it from a backup, or ${START_EMPTY}`
     throw new LimnError('ERR_STORAGE_OPEN', message, { cause: error })
   }
 }
+
+const START_EMPTY =
+  'move its directory away and run "limn check --start-empty <shard>" to go on without its events'
+
+/** A directory that is there and can be written to, with room for LMDB's tables and locks. */
+function prepare(path: string): void {
+  try {
+    makeDirectory(path)
+  } catch (error) {
+    throw storageFailure(path, 'cannot be made', error)
+  }
+  checkRoom(path)
+}
+
+const TABLES: ReadonlySet<string> = new Set([
+  'journal',
+  'dedupe',
+  'pages',
+  'dictionary',
+  'deadletters',
+  'meta',
+])
 
 /** LMDB maps the file and takes its pages on trust, so they are looked at first. */
 function refuseDamaged(path: string, checkValues: boolean): void {
   const file = join(path, 'data.mdb')
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return
-  const fault = structureFault(file, { overflow: checkValues })
+  const fault = structureFault(file, { overflow: checkValues, tables: TABLES })
   if (fault === null) return
-  const remedy =
-    'run "limn check" for the other shards, then restore this one from a backup, or move its directory away to start it empty'
+  const remedy = `run "limn check" for the other shards, then restore this one from a backup, or ${START_EMPTY}`
   throw new LimnError('ERR_STORAGE_OPEN', `${file} ${fault}; ${remedy}`)
 }

@@ -9,11 +9,10 @@ import { DeadLetters } from './dead-letters.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { openEnvironment } from './environment.ts'
 import type { Environment } from './environment.ts'
+import { checkShardMeta, refuseMissingShard } from './shard-meta.ts'
 import { Space } from './space.ts'
 import type { Room } from './space.ts'
 import { writeFailure } from './write-failure.ts'
-
-export const STORAGE_FORMAT = 1
 
 export interface ShardStoreOptions {
   readonly shard: number
@@ -104,11 +103,16 @@ export class ShardStore {
     this.durableSequence = this.nextSequence - 1
   }
 
-  /** Throws the errors of {@link openEnvironment}, and `ERR_STORAGE_FULL` where the file is too large. */
+  /**
+   * Throws the errors of {@link openEnvironment}, {@link refuseMissingShard} and
+   * {@link checkShardMeta}, and `ERR_STORAGE_FULL` where the file is too large.
+   */
   static open(path: string, options: ShardStoreOptions): ShardStore {
     const { shard, readOnly = false, mapSizeMaxBytes } = options
+    const place = { path, shard, shardCount: options.shardCount }
+    refuseMissingShard(place)
     const environment = openEnvironment(path, { readOnly, mapSizeMaxBytes })
-    checkMeta(environment, path, options)
+    checkShardMeta(environment, place, { readOnly })
     const bytesMax = mapSizeMaxBytes ?? Infinity
     const space = new Space(environment, { path, shard, bytesMax, readOnly })
     return new ShardStore(environment, space, options)
@@ -116,7 +120,8 @@ export class ShardStore {
 
   /** A store over an environment that is open already, such as a simulated one. */
   static over(environment: Environment, room: Room, options: ShardStoreOptions): ShardStore {
-    checkMeta(environment, room.path, options)
+    const { shard, shardCount, readOnly = false } = options
+    checkShardMeta(environment, { path: room.path, shard, shardCount }, { readOnly })
     return new ShardStore(environment, room, options)
   }
 
@@ -435,21 +440,4 @@ function firstNeeded(meta: CheckpointMeta | null): number {
   if (meta === null) return 0
   const forwards = meta.pendingForwards.map(([, sequence]) => sequence)
   return Math.min(meta.position + 1, ...forwards)
-}
-
-function checkMeta(environment: Environment, path: string, options: ShardStoreOptions): void {
-  const text = environment.meta.get('shard')
-  const mine = { format: STORAGE_FORMAT, shard: options.shard, shardCount: options.shardCount }
-  if (text === undefined) {
-    if (options.readOnly !== true) environment.meta.putSync('shard', JSON.stringify(mine))
-    return
-  }
-  const stored = JSON.parse(text) as typeof mine
-  if (stored.format !== STORAGE_FORMAT) {
-    const message = `${path} has storage format ${stored.format}; this version reads ${STORAGE_FORMAT}`
-    throw new LimnError('ERR_STORAGE_FORMAT', message)
-  }
-  if (stored.shard === mine.shard && stored.shardCount === mine.shardCount) return
-  const message = `${path} is shard ${stored.shard} of ${stored.shardCount}, opened as ${mine.shard} of ${mine.shardCount}; set storage.shards to ${stored.shardCount}`
-  throw new LimnError('ERR_STORAGE_SHARD_COUNT', message)
 }

@@ -1,4 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { Fault, FREE_PAGES, PAGE, readMeta, TABLES, treeAt, wide } from './meta-pages.ts'
+import type { Meta, Tree } from './meta-pages.ts'
 
 /**
  * Checks the pages of an LMDB file without LMDB, which maps the file and takes its pages on trust: a
@@ -14,66 +16,35 @@ const HEADER_BYTES = 24
 const NODE_BYTES = 8
 const DB_BYTES = 48
 const OVERFLOW_BYTES = 24
-const MAGIC = 0xbeef_c0de
-const DATA_VERSION = 2
 const META_PAGES = 2
 const NO_PAGE = 2 ** 64
-const PAGE_BYTES = { min: 512, max: 65_536 }
 /** Deeper trees do not come about: a branch page holds dozens of children. */
 const DEPTH_MAX = 16
 /** How often a file that is written meanwhile is read again. */
 const TRIES_MAX = 3
 
-const PAGE = { branch: 1, leaf: 2, overflow: 4, kinds: 0x2f } as const
 const NODE = { bigData: 1, subData: 2 } as const
 
-/** Offsets in a meta page. */
-const META = {
-  magic: 24,
-  version: 28,
-  free: 48,
-  main: 96,
-  lastPage: 144,
-  transaction: 152,
-  end: 168,
+export interface StructureOptions {
+  /** Also looks at the header of each value that has pages of its own. */
+  readonly overflow: boolean
+  /** Names of the tables that there may be; any if left out. */
+  readonly tables?: ReadonlySet<string>
 }
-/** Offsets in `MDB_db`. */
-const DB = { pad: 0, flags: 4, depth: 6, branch: 8, leaf: 16, overflow: 24, entries: 32, root: 40 }
-
-const FREE_PAGES = 'free pages'
-const TABLES = 'tables'
-
-interface Tree {
-  readonly name: string
-  /** 0 for the tables of this project; with others LMDB reads nodes in another way. */
-  readonly flags: number
-  readonly depth: number
-  readonly pages: { readonly branch: number; readonly leaf: number; readonly overflow: number }
-  readonly entries: number
-  readonly root: number
-}
-
-interface Meta {
-  readonly pageBytes: number
-  readonly lastPage: number
-  readonly transaction: number
-  readonly free: Tree
-  readonly main: Tree
-}
-
-/** What is wrong, as a sentence's end; thrown and caught within this file. */
-class Fault extends Error {}
 
 /** What is wrong with an LMDB file, or null. A file that a living process writes may be asked about. */
-export function structureFault(file: string, options: { overflow: boolean }): string | null {
+export function structureFault(file: string, options: StructureOptions): string | null {
   const descriptor = openSync(file, 'r')
   try {
+    let last: string | null = null
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      const { fault, transaction } = faultOf(descriptor, options.overflow)
+      const { fault, transaction } = faultOf(descriptor, options)
       if (fault === null) return null
-      if (transaction === null || readMeta(descriptor).transaction === transaction) return fault
+      last = fault
+      // Without a transaction its meta pages were at fault, which may have been read half old.
+      if (transaction !== null && transactionOf(descriptor) === transaction) return fault
     }
-    return null
+    return last
   } finally {
     closeSync(descriptor)
   }
@@ -81,13 +52,13 @@ export function structureFault(file: string, options: { overflow: boolean }): st
 
 function faultOf(
   descriptor: number,
-  overflow: boolean,
+  options: StructureOptions,
 ): { fault: string | null; transaction: number | null } {
   let transaction: number | null = null
   try {
     const meta = readMeta(descriptor)
     transaction = meta.transaction
-    new Walk(descriptor, meta, overflow).run()
+    new Walk(descriptor, meta, options).run()
     return { fault: null, transaction }
   } catch (error) {
     if (error instanceof Fault) return { fault: error.message, transaction }
@@ -95,68 +66,41 @@ function faultOf(
   }
 }
 
-function readMeta(descriptor: number): Meta {
-  const first = metaAt(descriptor, 0)
-  if (first === null) throw new Fault('is not an LMDB file')
-  const pageBytes = first.getUint32(META.free + DB.pad, true)
-  const sane = pageBytes >= PAGE_BYTES.min && pageBytes <= PAGE_BYTES.max
-  if (!sane || (pageBytes & (pageBytes - 1)) !== 0) {
-    throw new Fault(`has a page size of ${pageBytes} in its first meta page`)
-  }
-  const second = metaAt(descriptor, pageBytes)
-  if (second === null) throw new Fault('has lost its second meta page')
-  const newer = wide(first, META.transaction) >= wide(second, META.transaction) ? first : second
-  return {
-    pageBytes,
-    lastPage: wide(newer, META.lastPage),
-    transaction: wide(newer, META.transaction),
-    free: { ...treeAt(newer, META.free, FREE_PAGES), flags: 0 },
-    main: treeAt(newer, META.main, TABLES),
+function transactionOf(descriptor: number): number | null {
+  try {
+    return readMeta(descriptor).transaction
+  } catch (error) {
+    if (error instanceof Fault) return null
+    throw error
   }
 }
 
-function metaAt(descriptor: number, position: number): DataView | null {
-  const bytes = new Uint8Array(META.end)
-  if (readSync(descriptor, bytes, 0, META.end, position) < META.end) return null
-  const view = new DataView(bytes.buffer)
-  if (view.getUint32(META.magic, true) !== MAGIC) return null
-  return (view.getUint32(META.version, true) & 0xffff) === DATA_VERSION ? view : null
+/** Nodes of a leaf; keys from `low` on (if not null) and below `high`. */
+interface Branch {
+  readonly number: number
+  readonly level: number
+  readonly low: Uint8Array | null
+  readonly high: Uint8Array | null
 }
 
-function treeAt(view: DataView, at: number, name: string): Tree {
-  return {
-    name,
-    flags: view.getUint16(at + DB.flags, true) + view.getUint32(at + DB.pad, true),
-    depth: view.getUint16(at + DB.depth, true),
-    pages: {
-      branch: wide(view, at + DB.branch),
-      leaf: wide(view, at + DB.leaf),
-      overflow: wide(view, at + DB.overflow),
-    },
-    entries: wide(view, at + DB.entries),
-    root: wide(view, at + DB.root),
-  }
-}
-
-/** A 64-bit number; exact up to 2^53, which page numbers do not reach. */
-function wide(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000
-}
+type LeafNode = (view: DataView, node: number, data: number) => void
 
 /** One reading of the whole structure. Each page has one owner; `used` remembers which are taken. */
 class Walk {
   private readonly descriptor: number
   private readonly meta: Meta
-  private readonly overflow: boolean
+  private readonly options: StructureOptions
   private readonly filePages: number
   private readonly used: Uint8Array
   private readonly levels: DataView[] = []
   private counts = { branch: 0, leaf: 0, overflow: 0, entries: 0 }
+  /** Free pages behind the file's end: the only ones that LMDB may not have written. */
+  private freeBeyond = 0
 
-  constructor(descriptor: number, meta: Meta, overflow: boolean) {
+  constructor(descriptor: number, meta: Meta, options: StructureOptions) {
     this.descriptor = descriptor
     this.meta = meta
-    this.overflow = overflow
+    this.options = options
     this.filePages = Math.floor(fstatSync(descriptor).size / meta.pageBytes)
     this.used = new Uint8Array((this.filePages >> 3) + 1)
   }
@@ -166,22 +110,37 @@ class Walk {
     const tables: Tree[] = []
     this.tree(main, (view, node, data) => {
       if ((view.getUint16(node + 4, true) & NODE.subData) === 0) return
-      tables.push(treeAt(view, data, tableName(view, node)))
+      tables.push(treeAt(view, data, this.knownTable(view, node)))
     })
     for (const table of tables) this.tree(table, () => undefined)
     const lists: Uint8Array[] = []
     this.tree(free, (view, node, data) => lists.push(this.valueOf(view, node, data)))
     for (const list of lists) this.freeList(list)
+    const beyond = Math.max(0, this.meta.lastPage + 1 - this.filePages)
+    if (this.freeBeyond === beyond) return
+    throw new Fault(
+      `is cut off, or damaged: its last page is ${this.meta.lastPage}, it has ${this.filePages}`,
+    )
+  }
+
+  private knownTable(view: DataView, node: number): string {
+    const name = tableName(view, node)
+    if (this.options.tables?.has(name) !== false) return name
+    throw new Fault(`is damaged: it has a table ${name}, which is none of ours`)
   }
 
   /** Walks a tree and compares what it is made of with what its head says. */
-  private tree(tree: Tree, leafNode: (view: DataView, node: number, data: number) => void): void {
-    if (tree.root >= NO_PAGE - 1) return
+  private tree(tree: Tree, leafNode: LeafNode): void {
+    if (tree.root >= NO_PAGE - 1) {
+      const { branch, leaf, overflow } = tree.pages
+      if (tree.depth + branch + leaf + overflow + tree.entries === 0) return
+      throw new Fault(`is damaged: the tree of ${tree.name} has lost its root`)
+    }
     if (tree.depth < 1 || tree.depth > DEPTH_MAX || tree.flags !== 0) {
       throw new Fault(`is damaged: the head of its tree of ${tree.name} makes no sense`)
     }
     this.counts = { branch: 0, leaf: 0, overflow: 0, entries: 0 }
-    this.page(tree, tree.root, 1, leafNode)
+    this.page(tree, { number: tree.root, level: 1, low: null, high: null }, leafNode)
     const { branch, leaf, overflow, entries } = this.counts
     const { pages } = tree
     const same =
@@ -192,41 +151,65 @@ class Walk {
     if (!same) throw new Fault(`has a tree of ${tree.name} with pages missing or too many`)
   }
 
-  private page(
-    tree: Tree,
-    number: number,
-    level: number,
-    leafNode: (view: DataView, node: number, data: number) => void,
-  ): void {
-    const isLeaf = level === tree.depth
-    const view = this.read(tree, number, level, isLeaf ? PAGE.leaf : PAGE.branch)
-    const where = `page ${number} (${tree.name})`
+  private page(tree: Tree, at: Branch, leafNode: LeafNode): void {
+    const isLeaf = at.level === tree.depth
+    const view = this.read(tree, at.number, at.level, isLeaf ? PAGE.leaf : PAGE.branch)
+    const where = `page ${at.number} (${tree.name})`
+    // Each transaction writes the tables' root anew: an older state that claims to be newer is told.
+    if (tree.name === TABLES && at.level === 1 && wide(view, 8) !== this.meta.transaction) {
+      throw new Fault(`is damaged: it has transaction ${this.meta.transaction}, ${where} has not`)
+    }
+    const nodes = this.nodesOf(view, where)
+    if (isLeaf) this.counts.leaf++
+    else this.counts.branch++
+    let low = at.low
+    for (let i = 0; i < nodes; i++) {
+      const node = this.nodeAt(view, i, where)
+      // The first key of a branch page stands for all that are lower, and is empty.
+      const key = !isLeaf && i === 0 ? at.low : keyOf(view, node)
+      const inOrder = i === 0 ? !isBelow(tree, key, low) : isBelow(tree, low, key)
+      if (!inOrder || (at.high !== null && !isBelow(tree, key, at.high))) {
+        throw new Fault(`is damaged at ${where}: the key of node ${i} is out of order`)
+      }
+      low = key
+      if (isLeaf) {
+        this.leaf(tree, view, { node, data: dataOf(view, node), where }, leafNode)
+        continue
+      }
+      const high = i + 1 < nodes ? keyOf(view, this.nodeAt(view, i + 1, where)) : at.high
+      const child = { number: childOf(view, node), level: at.level + 1, low: key, high }
+      this.page(tree, child, leafNode)
+    }
+  }
+
+  /** How many nodes a page has. */
+  private nodesOf(view: DataView, where: string): number {
     const room = this.meta.pageBytes - HEADER_BYTES
     const lower = view.getUint16(20, true)
     const upper = view.getUint16(22, true)
     if (lower === 0 || lower % 2 !== 0 || lower > upper || upper > room) {
       throw new Fault(`is damaged at ${where}: its bounds are ${lower} and ${upper} of ${room}`)
     }
-    if (isLeaf) this.counts.leaf++
-    else this.counts.branch++
-    for (let i = 0; i < lower / 2; i++) {
-      const offset = view.getUint16(HEADER_BYTES + 2 * i, true)
-      const node = HEADER_BYTES + offset
-      const data =
-        node + NODE_BYTES + view.getUint16(node + 6 < this.meta.pageBytes ? node + 6 : 0, true)
-      if (offset < upper || offset + NODE_BYTES > room || data > this.meta.pageBytes) {
-        throw new Fault(`is damaged at ${where}: node ${i} lies outside of it`)
-      }
-      if (isLeaf) this.leaf(tree, view, { node, data, where }, leafNode)
-      else this.page(tree, childOf(view, node), level + 1, leafNode)
+    return lower / 2
+  }
+
+  /** Where a node is; its key ends within the page. */
+  private nodeAt(view: DataView, i: number, where: string): number {
+    const room = this.meta.pageBytes - HEADER_BYTES
+    const offset = view.getUint16(HEADER_BYTES + 2 * i, true)
+    const node = HEADER_BYTES + offset
+    const upper = view.getUint16(22, true)
+    if (offset < upper || offset + NODE_BYTES > room || dataOf(view, node) > this.meta.pageBytes) {
+      throw new Fault(`is damaged at ${where}: node ${i} lies outside of it`)
     }
+    return node
   }
 
   private leaf(
     tree: Tree,
     view: DataView,
     at: { node: number; data: number; where: string },
-    leafNode: (view: DataView, node: number, data: number) => void,
+    leafNode: LeafNode,
   ): void {
     const { node, data, where } = at
     this.counts.entries++
@@ -256,7 +239,7 @@ class Walk {
     }
     for (let page = first; page < first + count; page++) this.take(tree, page)
     this.counts.overflow += count
-    if (this.overflow)
+    if (this.options.overflow)
       this.header(tree, first, PAGE.overflow, new DataView(new ArrayBuffer(HEADER_BYTES)))
   }
 
@@ -293,9 +276,13 @@ class Walk {
     if (first < META_PAGES || first + count - 1 > this.meta.lastPage) {
       throw new Fault(`is damaged: it lists the pages from ${first} on, ${count} of them, as free`)
     }
-    for (let page = first; page < first + count; page++) {
-      if (page >= this.filePages || !this.isTaken(page)) continue
-      throw new Fault(`is damaged: page ${page} is listed as free and in use`)
+    this.freeBeyond += Math.max(0, first + count - Math.max(first, this.filePages))
+    for (let page = first; page < first + count && page < this.filePages; page++) {
+      if (!this.isTaken(page)) {
+        this.mark(page)
+        continue
+      }
+      throw new Fault(`is damaged: page ${page} is listed as free, and in use or listed twice`)
     }
   }
 
@@ -313,6 +300,11 @@ class Walk {
     if (read < view.byteLength) throw new Fault(`is cut off within page ${number} (${tree.name})`)
     const found = wide(view, 0)
     const flags = view.getUint16(18, true)
+    const written = wide(view, 8)
+    if (written > this.meta.transaction) {
+      const what = `it was written by transaction ${written}, the last is ${this.meta.transaction}`
+      throw new Fault(`is damaged at page ${number} (${tree.name}): ${what}`)
+    }
     if (found === number && (flags & PAGE.kinds) === kind) return
     const what = `page number ${found} and flags 0x${flags.toString(16)}`
     throw new Fault(`is damaged at page ${number} (${tree.name}): found ${what}`)
@@ -327,6 +319,10 @@ class Walk {
     if (number < META_PAGES || number > this.meta.lastPage || this.isTaken(number)) {
       throw new Fault(`is damaged: page ${number} is no page of ${tree.name}, or used twice`)
     }
+    this.mark(number)
+  }
+
+  private mark(number: number): void {
     this.used[number >> 3] |= 1 << (number & 7)
   }
 
@@ -337,6 +333,29 @@ class Walk {
 
 function childOf(view: DataView, node: number): number {
   return view.getUint32(node, true) + view.getUint16(node + 4, true) * 0x1_0000_0000
+}
+
+/** Where the data of a node begins, behind its key. */
+function dataOf(view: DataView, node: number): number {
+  return node + NODE_BYTES + view.getUint16(node + 6, true)
+}
+
+function keyOf(view: DataView, node: number): Uint8Array {
+  return new Uint8Array(view.buffer, node + NODE_BYTES, view.getUint16(node + 6, true))
+}
+
+/** Whether a key comes before another; null comes before all. */
+function isBelow(tree: Tree, a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (b === null) return false
+  if (a === null) return true
+  // The free pages' keys are numbers of transactions, the tables' are compared as bytes.
+  if (tree.name === FREE_PAGES) return integerOf(a) < integerOf(b)
+  return Buffer.compare(a, b) < 0
+}
+
+function integerOf(key: Uint8Array): number {
+  if (key.length < 8) return -1
+  return wide(new DataView(key.buffer, key.byteOffset, 8), 0)
 }
 
 function tableName(view: DataView, node: number): string {

@@ -1,8 +1,13 @@
+import { dirname } from 'node:path'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { LimnError, toErrorValue } from '../protocol/errors.ts'
 import { decodeBlock } from './block.ts'
-import { unseal } from './checkpoint.ts'
+import { readCheckpointMeta, unseal } from './checkpoint.ts'
+import { deadLetterOf } from './dead-letters.ts'
 import { openEnvironment } from './environment.ts'
+import type { Environment } from './environment.ts'
+import { readManifest } from './manifest.ts'
+import { checkShardMeta } from './shard-meta.ts'
 
 export interface Finding {
   readonly shard: number
@@ -19,7 +24,9 @@ export interface Verification {
   readonly findings: Finding[]
 }
 
-const RESTORE = 'restore the shard from a backup, or move its directory away to start it empty'
+const RESTORE =
+  'restore the shard from a backup, or move its directory away and run "limn check --start-empty <shard>" to go on without its events'
+const LOST_LETTER = 'no accepted event is concerned; the letter goes with age (deadLetters.max)'
 const REBUILD = 'run "limn check --repair": the checkpoint is dropped and rebuilt from the journal'
 const REBUILD_PART =
   'restore the shard from a backup; "limn check --repair" drops the checkpoint, which is then rebuilt from what journal.retentionDays has left'
@@ -64,8 +71,34 @@ export function verifyShard(path: string, shard: number): Verification {
       result.findings.push({ shard, kind: 'checkpoint', message, remedy: rebuild })
     }
   }
+  const note = (kind: string, remedy: string, check: () => unknown): void => {
+    const message = faultOf(check)
+    if (message !== null) result.findings.push({ shard, kind, message, remedy })
+  }
+  note('checkpoint', rebuild, () => readCheckpointMeta(environment, shard))
+  note('identity', RESTORE, () => checkIdentity(environment, path, shard))
+  for (const { key, value } of environment.deadLetters.getRange()) {
+    note('deadletter', LOST_LETTER, () => deadLetterOf(value, `shard ${shard}, dead letter ${key}`))
+  }
   void environment.root.close()
   return result
+}
+
+/** A shard that lies in a data directory is that directory's. */
+function checkIdentity(environment: Environment, path: string, shard: number): void {
+  const manifest = readManifest(dirname(path))
+  if (manifest === null) return
+  checkShardMeta(environment, { path, shard, shardCount: manifest.shardCount }, { readOnly: true })
+}
+
+function faultOf(check: () => unknown): string | null {
+  try {
+    check()
+    return null
+  } catch (error) {
+    if (!(error instanceof LimnError)) throw error
+    return toErrorValue(error).message
+  }
 }
 
 /** Drops a shard's checkpoint; the next start folds the whole journal. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, writeFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncDirectory } from '../files/durable-file.ts'
 import { LimnError } from '../protocol/errors.ts'
 import {
   MANIFEST,
@@ -110,7 +111,10 @@ export class ModelRegistry {
         for (const [file, textOf] of Object.entries(others)) {
           await writeDurably(join(draft, file), textOf(manifest))
         }
-        if (await renameIfFree(draft, join(parent, String(number)))) return manifest
+        await syncDirectory(draft)
+        if (!(await renameIfFree(draft, join(parent, String(number))))) continue
+        await syncDirectory(parent)
+        return manifest
       }
     } catch (error) {
       await discard(draft)
@@ -195,6 +199,7 @@ export class ModelRegistry {
     try {
       await writeDurably(draft, JSON.stringify(state))
       await rename(draft, join(parent, LIVE))
+      await syncDirectory(parent)
     } catch (error) {
       await discard(draft)
       throw notSaved(`version ${state.live} of model ${name} was not made live`, error)

@@ -271,7 +271,7 @@ export class ShardActor {
       return this.turn.applyRecords(message.bytes, place)
     }
     this.turn.addBatch(batch)
-    if (message.type === 'import') this.deliveries.import(message, batch)
+    if (message.type === 'import') this.deliveries.importSlice(message, batch)
     else if (message.type === 'rename') this.deliveries.rename(message, batch)
     else this.deliveries.split(message, batch)
   }

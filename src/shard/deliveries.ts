@@ -31,7 +31,7 @@ export class Deliveries {
   }
 
   /** Journals moved records; with the last slice the profile is folded again, then its event applied. */
-  import(command: ImportCommand, batch: Batch): void {
+  importSlice(command: ImportCommand, batch: Batch): void {
     const { profiles, shard } = this.turn.parts
     const key = parseKey(command.to)
     const from = parseKey(command.from)

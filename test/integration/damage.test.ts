@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { open } from 'lmdb'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { holdDataDirectory } from '../../src/journal/directory.ts'
 import { startLimn, temporaryDirectory } from './server.ts'
 import type { RunningLimn } from './server.ts'
 
@@ -207,11 +208,8 @@ test('check --repair leaves the data of a running server alone', async () => {
   await limn.stop()
   await spoilValue(dataDir, 'pages')
   rmSync(join(dataDir, 'shard-0', 'lock.mdb'), { force: true })
-  writeFileSync(
-    join(dataDir, 'limn.lock'),
-    JSON.stringify({ pid: process.pid, startedAt: '', address: null }),
-  )
+  const lock = holdDataDirectory(dataDir)
   expect(await check(dataDir, '--repair')).toMatchObject({ exit: 1 })
-  rmSync(join(dataDir, 'limn.lock'))
+  lock.release()
   expect((await check(dataDir)).output).toContain('shard 0 checkpoint: page 0')
 })

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import type { BinaryTable, Environment, RangeBounds, Table } from '../../src/journal/environment.ts'
+import type { BinaryTable, Environment, RangeBounds } from '../../src/journal/environment.ts'
 import type { Room } from '../../src/journal/space.ts'
 
 export const TABLES = ['journal', 'dedupe', 'pages', 'dictionary', 'deadLetters'] as const
@@ -107,7 +107,7 @@ export class SimulatedEnvironment implements Environment {
   readonly pages: BinaryTable
   readonly dictionary: BinaryTable
   readonly deadLetters: BinaryTable
-  readonly meta: Table<string, string>
+  readonly meta: Environment['meta']
   readonly disk: SimulatedDisk
   private readonly control: DiskControl
   private readonly waiting: Transaction[] = []
@@ -127,6 +127,7 @@ export class SimulatedEnvironment implements Environment {
     const flushed = (): Promise<unknown> => this.flushed()
     this.root = {
       batch: (action) => this.batch(action),
+      transactionSync: (action) => action(),
       get flushed() {
         return flushed()
       },
@@ -256,10 +257,11 @@ export class SimulatedEnvironment implements Environment {
     }
   }
 
-  private metaTable(): Table<string, string> {
+  private metaTable(): Environment['meta'] {
     const { meta } = this.disk
     return {
       get: (key) => meta.get(key),
+      getKeys: () => meta.keys(),
       put: (key, value) => this.write('meta', key, value),
       putSync: (key, value) => meta.set(key, value),
       remove: (key) => this.write('meta', key, null),
