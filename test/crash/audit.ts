@@ -36,9 +36,11 @@ export async function auditCluster(
 ): Promise<void> {
   const roots = await findRoots(cluster, source, report)
   const reads: Read[] = []
-  for (const root of roots) {
-    const profile = await source.profile(root)
-    if (profile !== null) reads.push({ root, profile, events: await source.events(root) })
+  for (const id of roots) {
+    const profile = await source.profile(id)
+    // One that was joined to another answers with that one's.
+    if (profile === null || reads.some(({ root }) => root === profile.id)) continue
+    reads.push({ root: profile.id, profile, events: await source.events(profile.id) })
   }
   const sightings = sightingsOf(reads)
   for (const entry of cluster.entries.values()) {

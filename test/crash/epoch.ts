@@ -38,6 +38,8 @@ export interface EpochParts {
   readonly transport: 'uws' | 'node'
   readonly seed: number
   readonly scenarios: readonly Scenario[]
+  /** Acknowledged messages are sent once more. */
+  readonly repeats: boolean
   readonly fixture: Fixture
   readonly failures: Failures
   readonly tallies: Tallies
@@ -63,7 +65,7 @@ export class Epoch {
 
   constructor(parts: EpochParts) {
     this.#parts = parts
-    const { directory, seed, name, scenarios, tallies } = parts
+    const { directory, seed, name, scenarios, repeats, tallies } = parts
     this.#random = new Random(Math.imul(seed, 104_729))
     this.#env = {
       ...parts.fixture.env,
@@ -80,7 +82,16 @@ export class Epoch {
     this.#server = server
     this.#reader = new ProfileReader(async () => (await server.up()).address, ANSWER_MS_MAX)
     this.#repose = new Repose({ server, reader: this.#reader, random: this.#random, report })
-    this.#traffic = new Traffic({ server, model: MODEL, name, seed, scenarios, tallies, report })
+    this.#traffic = new Traffic({
+      server,
+      model: MODEL,
+      name,
+      seed,
+      scenarios,
+      repeats,
+      tallies,
+      report,
+    })
   }
 
   /** At most so many kills; how many there were. */

@@ -10,6 +10,8 @@ export interface CampaignOptions {
   readonly minutes: number
   readonly parallel: number
   readonly scenarios: readonly Scenario[]
+  /** Messages that are acknowledged already are sent once more. */
+  readonly repeats: boolean
   readonly json: string | null
   readonly directory: string | null
 }
@@ -27,6 +29,7 @@ export const USAGE = `npm run test:crash -- --kills <n> [options]
   --parallel <n>      servers at once, each with its own data (2)
   --only <names>      scenarios, separated by commas: ${Object.keys(SCENARIOS).join(', ')}
   --without <names>   all scenarios but these
+  --no-repeats        do not send acknowledged messages again
   --json <file>       writes the report there too
   --dir <directory>   where the data goes (a temporary directory)`
 
@@ -42,6 +45,7 @@ export function readOptions(words: readonly string[]): CampaignOptions | string 
       parallel: { type: 'string', default: '2' },
       only: { type: 'string' },
       without: { type: 'string' },
+      'no-repeats': { type: 'boolean', default: false },
       json: { type: 'string' },
       dir: { type: 'string' },
     },
@@ -60,7 +64,8 @@ export function readOptions(words: readonly string[]): CampaignOptions | string 
   const scenarios = chosen(values.only, values.without)
   if (typeof scenarios === 'string') return scenarios
   const transports = TRANSPORTS[transport]
-  return { kills, seed, transports, minutes, parallel, scenarios, json, directory }
+  const repeats = !values['no-repeats']
+  return { kills, seed, transports, minutes, parallel, scenarios, repeats, json, directory }
 }
 
 function positive(text: string | undefined, max: number): number | null {

@@ -38,7 +38,7 @@ async function campaign(options: CampaignOptions, directory: string) {
   const lane = async (): Promise<void> => {
     while (left > 0 && performance.now() < until) {
       const number = epochs++
-      const share = Math.min(KILLS_AN_EPOCH, left)
+      const share = Math.min(KILLS_AN_EPOCH, Math.ceil(left / parallel))
       left -= share
       const transport = transports[number % transports.length]
       const withHistory = Math.floor(number / transports.length) % 2 === 0 || live.length === 0
@@ -48,6 +48,7 @@ async function campaign(options: CampaignOptions, directory: string) {
         transport,
         seed: seed + number,
         scenarios: withHistory ? options.scenarios : live,
+        repeats: options.repeats,
         fixture,
         failures,
         tallies,
@@ -77,7 +78,7 @@ async function main(): Promise<number> {
   say(`crash campaign: ${options.kills} kills, --seed ${seed}, data in ${directory}`)
   const { tallies, failures } = await campaign(options, directory)
   const seconds = (performance.now() - began) / 1000
-  const whole = scenarios.length === Object.keys(SCENARIOS).length
+  const whole = options.repeats && scenarios.length === Object.keys(SCENARIOS).length
   const report = reportOf({ seed, seconds, tallies, failures, whole })
   if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`)
   process.stdout.write(`${renderReport(report)}\n`)

@@ -28,6 +28,8 @@ export interface ShopperParts {
   readonly gate: Gate
   readonly random: Random
   readonly tallies: Tallies
+  /** Acknowledged messages are sent once more. */
+  readonly repeats: boolean
   readonly report: (category: Category, subject: string, detail: string) => void
 }
 
@@ -139,7 +141,7 @@ export class Shopper {
   }
 
   repeatOne(entry: Entry): void {
-    if (entry.state !== 'acknowledged') return
+    if (!this.#parts.repeats || entry.state !== 'acknowledged') return
     this.#parts.tallies.add('repeated')
     this.#send([entry], { history: entry.historyTime !== null })
   }

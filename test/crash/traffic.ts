@@ -28,6 +28,7 @@ export interface TrafficParts {
   readonly name: string
   readonly seed: number
   readonly scenarios: readonly Scenario[]
+  readonly repeats: boolean
   readonly tallies: Tallies
   readonly report: (category: Category, subject: string, detail: string) => void
 }
@@ -111,7 +112,7 @@ export class Traffic {
   }
 
   #newShopper(name: string, random: Random): Shopper {
-    const { tallies, report } = this.#parts
+    const { tallies, report, repeats } = this.#parts
     const channels = { http: this.#http, streams: this.#streams }
     const parts: ShopperParts = {
       sender: this.#sender,
@@ -119,6 +120,7 @@ export class Traffic {
       gate: this.#gate,
       random,
       tallies,
+      repeats,
       report,
     }
     const shopper = new Shopper(name, parts)
