@@ -30,8 +30,8 @@ export interface Failure {
   readonly kills: number
 }
 
-/** Failures whose details are kept; all are counted. */
-const DETAILS_MAX = 200
+/** Failures of a category whose details are kept; all are counted. */
+const DETAILS_MAX = 25
 
 /**
  * All failures of a campaign. The same subject fails once in a category: a lost event stays lost, and
@@ -61,7 +61,7 @@ export class Failures {
     if (this.#known.has(key)) return
     this.#known.add(key)
     this.#counts.set(category, this.count(category) + 1)
-    if (this.details.length >= DETAILS_MAX) return
+    if (this.count(category) > DETAILS_MAX) return
     this.details.push(failure)
     this.#say(`FAILURE ${category}: ${subject}: ${detail} (after ${kills} kills of ${directory})`)
   }

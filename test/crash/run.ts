@@ -32,13 +32,16 @@ async function campaign(options: CampaignOptions, directory: string) {
   const failures = new Failures(say)
   const fixture = await makeFixture(join(directory, 'shared'), seed)
   const until = performance.now() + options.minutes * 60_000
+  // All lanes get the same, so that they end at the same time.
+  const rounds = Math.ceil(kills / KILLS_AN_EPOCH / parallel)
+  const killsEach = Math.ceil(kills / rounds / parallel)
   let left = kills
   let epochs = 0
   const live = options.scenarios.filter((scenario) => scenario !== SCENARIOS.history)
   const lane = async (): Promise<void> => {
     while (left > 0 && performance.now() < until) {
       const number = epochs++
-      const share = Math.min(KILLS_AN_EPOCH, Math.ceil(left / parallel))
+      const share = Math.min(killsEach, left)
       left -= share
       const transport = transports[number % transports.length]
       const withHistory = Math.floor(number / transports.length) % 2 === 0 || live.length === 0
