@@ -15,7 +15,7 @@ class MadeSource implements ProfileSource {
   /** Laid over the right profile. */
   readonly overlay = new Map<ProfileId, Partial<Profile>>()
   /** Laid over a profile as of a time. */
-  then: Partial<Profile> = {}
+  travelled: Partial<Profile> = {}
   links: ProfileId[] = []
 
   put(root: ProfileId, ...entries: Entry[]): void {
@@ -54,7 +54,7 @@ class MadeSource implements ProfileSource {
       segments: [],
       links: this.links.map((link) => ({ id: link })),
       ...this.overlay.get(root),
-      ...(at === undefined ? {} : this.then),
+      ...(at === undefined ? {} : this.travelled),
     }
   }
 
@@ -184,7 +184,7 @@ describe('a visit and a login', () => {
 
   test('time travel that tells another profile', async () => {
     const { cluster, source, user } = visit()
-    source.then = { consumption: { orders: 1, spend: 0 } }
+    source.travelled = { consumption: { orders: 1, spend: 0 } }
     expect(await found(cluster, source)).toEqual([`timeTravel ${user}`])
   })
 })

@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../../src/simulator/random.ts'
 import { auditCluster } from './audit.ts'
+import type { Cluster } from './cluster.ts'
 import type { Category, Failures } from './failures.ts'
 import { MODEL, MODEL_VERSIONS } from './fixture.ts'
 import type { Fixture } from './fixture.ts'
-import { ProfileReader } from './profile-reader.ts'
+import { ProfileReader, Unreadable } from './profile-reader.ts'
 import { Repose } from './repose.ts'
 import type { Scenario } from './scenarios.ts'
 import { KEYS, ServerProcess, runLimn } from './server-process.ts'
@@ -57,6 +58,8 @@ export class Epoch {
   readonly #reader: ProfileReader
   readonly #repose: Repose
   readonly #random: Random
+  /** Of its own: how much there is to audit hangs on the timing, the plan of kills does not. */
+  readonly #auditRandom: Random
   readonly #env: NodeJS.ProcessEnv
   #kills = 0
   #found = 0
@@ -67,6 +70,7 @@ export class Epoch {
     this.#parts = parts
     const { directory, seed, name, scenarios, repeats, tallies } = parts
     this.#random = new Random(Math.imul(seed, 104_729))
+    this.#auditRandom = new Random(seed)
     this.#env = {
       ...parts.fixture.env,
       LIMN_SERVER_TRANSPORT: parts.transport,
@@ -81,7 +85,7 @@ export class Epoch {
     })
     this.#server = server
     this.#reader = new ProfileReader(async () => (await server.up()).address, ANSWER_MS_MAX)
-    this.#repose = new Repose({ server, reader: this.#reader, random: this.#random, report })
+    this.#repose = new Repose({ server, reader: this.#reader, random: this.#auditRandom, report })
     this.#traffic = new Traffic({
       server,
       model: MODEL,
@@ -177,15 +181,15 @@ export class Epoch {
     for (let killed = 0; ; killed++) {
       const started = this.#server.spawn()
       if (killed < STARTS_KILLED_MAX && this.#random.next() < KILL_STARTING) {
-        const serving = started.then(
-          () => true,
-          () => false,
+        let serves = false
+        const over = started.then(
+          () => (serves = true),
+          () => undefined,
         )
         await sleep(between(STARTING_MS, this.#random))
-        const before = !(await Promise.race([serving, false]))
+        if (!serves) this.#parts.tallies.add('killsStarting')
         await this.#kill()
-        if (before) this.#parts.tallies.add('killsStarting')
-        await serving
+        await over
         continue
       }
       try {
@@ -209,17 +213,16 @@ export class Epoch {
     const shoppers = new Set(this.#traffic.takeTouched())
     const all = this.#traffic.shoppers
     for (let i = 0; i < Math.min(untouched, all.length); i++) {
-      shoppers.add(all[this.#random.integer(all.length)])
+      shoppers.add(all[this.#auditRandom.integer(all.length)])
     }
     await this.#auditAll([...shoppers].filter(({ cluster }) => !cluster.stuck))
   }
 
   async #auditAll(shoppers: Shopper[]): Promise<void> {
-    const report = this.#report.bind(this)
     const work = async (): Promise<void> => {
       for (let shopper = shoppers.pop(); shopper !== undefined; shopper = shoppers.pop()) {
-        const timeTravel = this.#random.next() < TIME_TRAVEL
-        await auditCluster(shopper.cluster, this.#reader, report, { timeTravel })
+        const timeTravel = this.#auditRandom.next() < TIME_TRAVEL
+        await this.#auditOne(shopper.cluster, timeTravel)
       }
     }
     try {
@@ -227,6 +230,16 @@ export class Epoch {
     } catch (error) {
       shoppers.length = 0
       this.#unanswered('audit', error)
+    }
+  }
+
+  async #auditOne(cluster: Cluster, timeTravel: boolean): Promise<void> {
+    const report = this.#report.bind(this)
+    try {
+      await auditCluster(cluster, this.#reader, report, { timeTravel })
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      report('unreadable', cluster.name, error.message)
     }
   }
 

@@ -9,6 +9,7 @@ export const CATEGORIES = {
   timeTravel: 'profiles that `?at=` now tells differently',
   timers: 'shoppers whose machine did not move when its time had come',
   refused: 'messages refused that had to be accepted',
+  unreadable: 'groups of ids whose profiles cannot be read',
   unanswered: 'messages that a living server did not answer',
   prediction: 'answers without the prediction that was asked for',
   quiet: 'servers that do not come to rest: processor, joins, stop',

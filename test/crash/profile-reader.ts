@@ -30,6 +30,9 @@ export interface ProfileEvent {
   }
 }
 
+/** A profile, or a part of it, is answered with an error. */
+export class Unreadable extends Error {}
+
 export interface ProfileSource {
   /** Null where there is none; `at`: as of then. */
   profile(id: ProfileId, at?: number): Promise<Profile | null>
@@ -37,7 +40,7 @@ export interface ProfileSource {
   events(id: ProfileId): Promise<readonly ProfileEvent[]>
 }
 
-/** Profiles by the routes for reading. Throws `NoAnswer`, and an error for other answers than 200 and 404. */
+/** Profiles by the routes for reading. Throws `NoAnswer` and {@link Unreadable}. */
 export class ProfileReader implements ProfileSource {
   readonly #client = new HttpClient()
   readonly #timeoutMs: number
@@ -68,7 +71,7 @@ export class ProfileReader implements ProfileSource {
       if (read.cursor.next === null) return events
       before = read.cursor.next
     }
-    throw new Error(`${id} has more than ${PAGES_MAX} pages of events`)
+    throw new Unreadable(`${id} has more than ${PAGES_MAX} pages of events`)
   }
 
   /** Values of a metric, by label or not; none where the server has no such metric. */
@@ -91,6 +94,6 @@ export class ProfileReader implements ProfileSource {
       timeoutMs: this.#timeoutMs,
     })
     if (answer.status === 200 || answer.status === 404) return answer
-    throw new Error(`${path} answers ${answer.status}: ${answer.text.slice(0, 300)}`)
+    throw new Unreadable(`${path} answers ${answer.status}: ${answer.text.slice(0, 300)}`)
   }
 }

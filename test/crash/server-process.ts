@@ -23,6 +23,11 @@ export interface Connection {
   readonly start: number
 }
 
+interface Waiter {
+  readonly up: (connection: Connection) => void
+  readonly gone: (error: Error) => void
+}
+
 /** Nothing will be served any more: whoever waits for the server gives up. */
 export class ServerGone extends Error {}
 
@@ -68,7 +73,7 @@ export class ServerProcess {
   #exited: Promise<number | null> = Promise.resolve(null)
   #ending = false
   #connection: Connection | null = null
-  #waiters: { up(connection: Connection): void; gone(error: Error): void }[] = []
+  #waiters: Waiter[] = []
   #gone = false
 
   constructor(dataDir: string, env: NodeJS.ProcessEnv, onLoss: (output: string) => void) {

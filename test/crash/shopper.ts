@@ -135,8 +135,9 @@ export class Shopper {
   /** Some messages that are acknowledged already, once more. */
   repeat(count: number): void {
     const known = this.cluster.acknowledged()
-    for (let i = 0; i < count && known.length > 0; i++) {
-      this.repeatOne(known[this.random.integer(known.length)])
+    for (let i = 0; i < count; i++) {
+      const which = Math.floor(this.random.next() * known.length)
+      if (known.length > 0) this.repeatOne(known[which])
     }
   }
 

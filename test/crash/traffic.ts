@@ -45,8 +45,6 @@ export class Traffic {
   readonly #streams = Array.from({ length: STREAMS }, () => new StreamChannel(ANSWER_MS_MAX))
   readonly #sender: Sender
   readonly #touched = new Set<Shopper>()
-  /** Shoppers that no driver acts for at the moment. */
-  readonly #resting: Shopper[] = []
   readonly shoppers: Shopper[] = []
   #drivers: Promise<void>[] = []
   #ended = false
@@ -87,10 +85,12 @@ export class Traffic {
 
   async #drive(driver: number): Promise<void> {
     const random = new Random(Math.imul(this.#parts.seed, 7919) + driver)
+    // Of this driver alone, so that what it sends does not hang on how fast the others are.
+    const known: Shopper[] = []
     for (let i = 0; !this.#ended; i++) {
       await this.#gate.enter()
       try {
-        if (!this.#ended) await this.#act(`${this.#parts.name}-${driver}-${i}`, random)
+        if (!this.#ended) await this.#act(`${this.#parts.name}-${driver}-${i}`, random, known)
       } catch (error) {
         if (error instanceof ServerGone) return
         if (!(error instanceof GaveUp)) throw error
@@ -101,14 +101,14 @@ export class Traffic {
     }
   }
 
-  async #act(name: string, random: Random): Promise<void> {
-    const known = random.next() < COME_BACK ? this.#takeResting(random) : null
+  async #act(name: string, random: Random, resting: Shopper[]): Promise<void> {
+    const known = random.next() < COME_BACK ? takeAny(resting, random) : null
     const shopper = known ?? this.#newShopper(name, random)
     this.#touched.add(shopper)
     await (known === null ? this.#choose(random).run(shopper) : comeBack(shopper))
     await shopper.settle()
     this.#touched.add(shopper)
-    if (!shopper.cluster.stuck) this.#resting.push(shopper)
+    if (!shopper.cluster.stuck) resting.push(shopper)
   }
 
   #newShopper(name: string, random: Random): Shopper {
@@ -128,11 +128,6 @@ export class Traffic {
     return shopper
   }
 
-  #takeResting(random: Random): Shopper | null {
-    const [shopper] = this.#resting.splice(random.integer(this.#resting.length), 1)
-    return shopper ?? null
-  }
-
   #choose(random: Random): Scenario {
     const { scenarios } = this.#parts
     let left = random.next() * scenarios.reduce((sum, { weight }) => sum + weight, 0)
@@ -142,4 +137,8 @@ export class Traffic {
     }
     return scenarios[scenarios.length - 1]
   }
+}
+
+function takeAny(shoppers: Shopper[], random: Random): Shopper | null {
+  return shoppers.splice(random.integer(shoppers.length), 1)[0] ?? null
 }
