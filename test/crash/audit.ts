@@ -145,10 +145,11 @@ function judgePortrait(cluster: Cluster, { root, profile, events }: Read, report
   if (profile.firstSeenAt !== first) {
     report('portrait', `${root} first seen`, `is ${profile.firstSeenAt}, its events say ${first}`)
   }
-  const name = nameOf(cluster, events)
-  if ((profile.attributes.name ?? null) !== name) {
-    const found = String(profile.attributes.name)
-    report('portrait', `${root} name`, `is ${found}, the latest event says ${name}`)
+  const names = namesOf(cluster, events)
+  const name = profile.attributes.name ?? null
+  if (!names.has(name)) {
+    const said = [...names].join(' or ')
+    report('portrait', `${root} name`, `is ${String(name)}, the latest event says ${said}`)
   }
   const allowed = cluster.identity.joinedTo(root)
   const links = profile.links.map(({ id }) => id)
@@ -158,15 +159,16 @@ function judgePortrait(cluster: Cluster, { root, profile, events }: Read, report
   if (missing.length > 0) report('portrait', `${root} no links`, `lacks ${missing.join(', ')}`)
 }
 
-/** The name that the latest of a profile's events sets; what happens now is later than history. */
-function nameOf(cluster: Cluster, events: readonly ProfileEvent[]): string | null {
-  let latest: Entry | null = null
-  for (const { message } of events) {
+/** The name that the latest of a profile's events sets; several that are of one instant. */
+function namesOf(cluster: Cluster, events: readonly ProfileEvent[]): ReadonlySet<unknown> {
+  const naming = events.flatMap(({ message, time }) => {
     const entry = cluster.entries.get(message.messageId ?? '')
-    if (entry?.attributes.name === undefined) continue
-    if (latest === null || timeOf(entry) > timeOf(latest)) latest = entry
-  }
-  return latest?.attributes.name ?? null
+    return entry?.attributes.name === undefined ? [] : [{ entry, time }]
+  })
+  if (naming.length === 0) return new Set([null])
+  const latest = naming.reduce((a, b) => (timeOf(b.entry) > timeOf(a.entry) ? b : a))
+  const sameTime = naming.filter(({ time }) => time === latest.time)
+  return new Set(sameTime.map(({ entry }) => entry.attributes.name))
 }
 
 /** Order of event times: history by its time, then what happened now by its answers. */

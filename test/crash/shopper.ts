@@ -98,7 +98,7 @@ export class Shopper {
     identity.endLogin(device, accepted)
     if (accepted) this.#parts.tallies.add('logins')
     if (accepted && before !== null && before !== user) this.#parts.tallies.add('secondLogins')
-    this.#judgeRefusal(entry, 0)
+    this.#judgeRefusal(entry, identity.heightAfter(user, user) + 1)
     return entry
   }
 

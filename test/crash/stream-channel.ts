@@ -95,7 +95,9 @@ export class StreamChannel implements Channel {
 
   #take(reply: Reply): void {
     const frame = this.#frames[0]
-    if (frame === undefined || reply.ack !== frame.sequence) return this.#lose(true)
+    // A frame that is refused unread is answered in its turn too, without its number.
+    const named = reply.ack ?? (reply.error === undefined ? null : frame?.sequence)
+    if (frame === undefined || named !== frame.sequence) return this.#lose(true)
     this.#frames.shift()
     clearTimeout(frame.timer)
     const outcomes = outcomesOfFrame(frame.count, reply)
