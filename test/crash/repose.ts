@@ -3,6 +3,7 @@ import type { Random } from '../../src/simulator/random.ts'
 import type { Report } from './audit.ts'
 import { RESTING_STATE } from './fixture.ts'
 import type { ProfileId } from './identity-ledger.ts'
+import { Unreadable } from './profile-reader.ts'
 import type { ProfileReader } from './profile-reader.ts'
 import type { ServerProcess } from './server-process.ts'
 import type { Shopper } from './shopper.ts'
@@ -77,13 +78,22 @@ export class Repose {
     const { reader, report } = this.#parts
     let moving = this.#someRoots(shoppers)
     for (let waited = 0; waited <= TIMERS_WAIT_MS_MAX && moving.length > 0; waited += POLL_MS) {
-      const states = await Promise.all(
-        moving.map(async (id) => (await reader.profile(id))?.machines),
-      )
-      moving = moving.filter((_, i) => states[i] !== undefined && states[i].pulse !== RESTING_STATE)
+      const states = await Promise.all(moving.map((id) => this.#stateOf(id)))
+      moving = moving.filter((_, i) => states[i] !== RESTING_STATE)
       if (moving.length > 0) await sleep(POLL_MS)
     }
     for (const id of moving) report('timers', id, `is not ${RESTING_STATE}`)
+  }
+
+  /** Who cannot be read, or has no event, is none of the timers' business. */
+  async #stateOf(id: ProfileId): Promise<string> {
+    try {
+      const profile = await this.#parts.reader.profile(id)
+      return profile?.machines.pulse ?? RESTING_STATE
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      return RESTING_STATE
+    }
   }
 
   #someRoots(shoppers: readonly Shopper[]): ProfileId[] {

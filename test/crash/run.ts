@@ -91,4 +91,6 @@ async function main(): Promise<number> {
   return report.ok ? 0 : 1
 }
 
+// An exit, unlike a signal, takes the servers along.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 process.exitCode = await main()

@@ -102,10 +102,13 @@ export class ServerProcess {
     })
     this.#child = child
     this.#ending = false
+    const killWithCampaign = (): boolean => child.kill('SIGKILL')
+    process.once('exit', killWithCampaign)
     const start = ++this.starts
     let output = ''
     this.#exited = new Promise((ended) => {
       child.once('exit', (code) => {
+        process.removeListener('exit', killWithCampaign)
         this.#connection = null
         if (!this.#ending) this.#onLoss(`exit ${code}: ${output.slice(-OUTPUT_CHARACTERS_MAX)}`)
         ended(code)
