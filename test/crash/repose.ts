@@ -75,7 +75,7 @@ export class Repose {
 
   /** Everybody is silent: in the end, time alone has brought each machine to rest. */
   async #timersFire(shoppers: readonly Shopper[]): Promise<void> {
-    const { reader, report } = this.#parts
+    const { report } = this.#parts
     let moving = this.#someRoots(shoppers)
     for (let waited = 0; waited <= TIMERS_WAIT_MS_MAX && moving.length > 0; waited += POLL_MS) {
       const states = await Promise.all(moving.map((id) => this.#stateOf(id)))
