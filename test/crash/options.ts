@@ -20,6 +20,21 @@ const TRANSPORTS = { uws: ['uws'], node: ['node'], both: ['uws', 'node'] } as co
 const PARALLEL_MAX = 16
 const MINUTES_DEFAULT = '600'
 
+const WORDS = {
+  kills: { type: 'string' },
+  seed: { type: 'string' },
+  transport: { type: 'string', default: 'both' },
+  minutes: { type: 'string', default: MINUTES_DEFAULT },
+  parallel: { type: 'string', default: '2' },
+  only: { type: 'string' },
+  without: { type: 'string' },
+  'no-repeats': { type: 'boolean', default: false },
+  json: { type: 'string' },
+  dir: { type: 'string' },
+} as const
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof WORDS }>>['values']
+
 export const USAGE = `npm run test:crash -- --kills <n> [options]
 
   --kills <n>         kill -9 this often, in all
@@ -35,21 +50,15 @@ export const USAGE = `npm run test:crash -- --kills <n> [options]
 
 /** The options, or what is wrong with them. */
 export function readOptions(words: readonly string[]): CampaignOptions | string {
-  const { values } = parseArgs({
-    args: [...words],
-    options: {
-      kills: { type: 'string' },
-      seed: { type: 'string' },
-      transport: { type: 'string', default: 'both' },
-      minutes: { type: 'string', default: MINUTES_DEFAULT },
-      parallel: { type: 'string', default: '2' },
-      only: { type: 'string' },
-      without: { type: 'string' },
-      'no-repeats': { type: 'boolean', default: false },
-      json: { type: 'string' },
-      dir: { type: 'string' },
-    },
-  })
+  try {
+    return checked(parseArgs({ args: [...words], options: WORDS }).values)
+  } catch (error) {
+    if (error instanceof TypeError) return error.message
+    throw error
+  }
+}
+
+function checked(values: Values): CampaignOptions | string {
   const kills = positive(values.kills, Number.MAX_SAFE_INTEGER)
   if (kills === null) return `--kills: found ${values.kills}, allowed: a whole number above 0`
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : positive(values.seed, 2 ** 31)
