@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { GatewayMetrics } from '../observe/metrics.ts'
 import { toErrorValue } from '../protocol/errors.ts'
+import type { ServedClock } from '../protocol/clock.ts'
 import type { Shards } from '../protocol/shards.ts'
 import { Admission } from './admission.ts'
 import { keyOfHeader, refuseKey } from './authentication.ts'
@@ -23,6 +24,7 @@ const DRAIN_POLL_MS = 5
 
 export interface GatewayOptions {
   readonly shards: Shards
+  readonly clock: ServedClock
   readonly keys: KeyRing
   /** What is left out is as in {@link GATEWAY_DEFAULTS}. */
   readonly config: Partial<GatewayConfig>
@@ -71,14 +73,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function createContext(options: GatewayOptions, config: GatewayConfig): GatewayContext {
+  const { shards, clock, keys, log } = options
   const admission = new Admission(config.inFlightBytesMax)
   const metrics = new GatewayMetrics({
     inFlightRequests: () => admission.requests,
     inFlightBytes: () => admission.bytes,
     refusedTotal: () => admission.refused,
+    clockDriftSeconds: () => clock.status().driftSeconds,
   })
-  const { shards, keys, log } = options
-  return { shards, keys, config, log, metrics, admission, draining: false }
+  return { shards, clock, keys, config, log, metrics, admission, draining: false }
 }
 
 class RunningGateway implements Gateway {

@@ -56,10 +56,10 @@ export function submit(
   body: OwnedBytes,
   context: GatewayContext,
 ): void {
-  const { admission, shards } = context
+  const { admission, shards, clock } = context
   const bytes = body.byteLength
   if (!admission.enter(bytes)) return respondError(exchange, OVERLOADED)
-  const request = { ...arrival, body, receivedAt: Date.now(), lane: admission.nextLane() }
+  const request = { ...arrival, body, receivedAt: clock.now(), lane: admission.nextLane() }
   shards.ingest(request).then(
     (reply) => {
       admission.leave(bytes)

@@ -9,6 +9,7 @@ export interface GatewayGauges {
   readonly inFlightRequests: () => number
   readonly inFlightBytes: () => number
   readonly refusedTotal: () => number
+  readonly clockDriftSeconds: () => number
 }
 
 /** One for a gateway. Labels are route templates, codes and shard numbers, never ids. */
@@ -49,6 +50,11 @@ export class GatewayMetrics {
       'ingest_in_flight_bytes',
       'Bytes of bodies and frames not yet durable',
       gauges.inFlightBytes,
+    )
+    this.#watch(
+      'clock_drift_seconds',
+      'How far the wall clock is ahead of arrival time; negative where it is behind',
+      gauges.clockDriftSeconds,
     )
     const { refusedTotal } = gauges
     new Counter({

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   model: ['event', 'profile', 'replay', 'journal', 'protocol'],
   observe: ['protocol'],
   gateway: ['protocol', 'observe'],
-  runtime: [],
+  runtime: ['protocol'],
   replay: ['event', 'identity', 'profile', 'protocol'],
   router: ['event', 'protocol', 'runtime'],
   shard: ['event', 'profile', 'journal', 'replay', 'model', 'protocol', 'runtime'],
