@@ -28,8 +28,14 @@ async function start(aheadMs: number): Promise<{ client: ShardClient; clock: Sys
   const client = quietClient(
     SHARDS,
     (shard) => {
-      const given = { shard, shardCount: SHARDS, dataDir: directory.path, clock: clock.base }
-      return new Worker(entry, { workerData: shardOptions(given) })
+      const workerData = shardOptions({
+        shard,
+        shardCount: SHARDS,
+        dataDir: directory.path,
+        clock: clock.base,
+        checkpointIntervalMs: 50,
+      })
+      return new Worker(entry, { workerData })
     },
     clock,
   )
@@ -81,8 +87,12 @@ test('all shards have the time that they are given, also one that was started ag
   const { client, clock } = await start(3 * DAY_MS)
   const before = clock.now()
   await client.crash(1)
-  await expect.poll(() => client.ready()).toBe(true)
+  await expect.poll(() => client.ready(), { timeout: 10_000 }).toBe(true)
   await seeInEach(client, clock)
+  // What is done now and then begins when the time is agreed: also there.
+  await expect
+    .poll(async () => (await client.stats()).every((s) => (s.counters.checkpoints ?? 0) > 0))
+    .toBe(true)
   await stop()
   for (const at of await writtenAt()) {
     expect(at).toBeGreaterThanOrEqual(before)
