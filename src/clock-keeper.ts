@@ -61,7 +61,7 @@ export class ClockKeeper implements ServedClock {
     this.cancel()
     this.cancel = null
     this.spendHold()
-    this.parts.hold.save()
+    this.onDisk(() => this.parts.hold.save())
   }
 
   now(): number {
@@ -123,7 +123,7 @@ export class ClockKeeper implements ServedClock {
   private holdRetention(stepMs: number, fields: object = {}): void {
     const { hold, settleMs, retains, log } = this.parts
     if (settleMs === 0) return
-    hold.begin(settleMs)
+    this.onDisk(() => hold.begin(settleMs))
     const level = retains ? 'warn' : 'info'
     log[level](
       { ...fields, stepHours: Math.round(stepMs / 3_600_000), heldHours: settleMs / 3_600_000 },
@@ -152,8 +152,18 @@ export class ClockKeeper implements ServedClock {
 
   private spendHold(): void {
     const at = this.parts.clock.elapsed()
-    this.parts.hold.spend(at - this.checkedAt)
+    const ranMs = at - this.checkedAt
+    this.onDisk(() => this.parts.hold.spend(ranMs))
     this.checkedAt = at
+  }
+
+  /** A disk that cannot be written must not stop a server for this; the journal says what it thinks. */
+  private onDisk(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.parts.log.warn({ err: error }, 'how long retention is held could not be written down')
+    }
   }
 
   private adjustRetention(): void {

@@ -57,10 +57,11 @@ export class RetentionHold {
     if (this.left === 0 || this.saved - this.left >= SAVE_MS) this.save()
   }
 
+  /** What throws here leaves the hold as it is in memory; it is written again when it is due. */
   save(): void {
+    this.saved = this.left
     if (this.left === 0) rmSync(this.path, { force: true })
     else writeDurably(this.path, JSON.stringify({ format: 1, remainingMs: this.left }))
-    this.saved = this.left
   }
 }
 

@@ -1,4 +1,5 @@
 /** One time for all threads of a process. */
+import { EventEmitter } from 'node:events'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -170,23 +171,21 @@ test('a machine that starts in 1970 knows what was taken before', async () => {
 /** A thread that says it is live, and answers a clock only when it is told to. */
 class SlowThread implements Thread {
   readonly received: ToShard[] = []
-  private heard: (messages: FromShard[]) => void = () => undefined
-  private exited: (code: number) => void = () => undefined
+  private readonly events = new EventEmitter()
 
   postMessage(messages: readonly ToShard[]): void {
     this.received.push(...messages)
   }
 
-  on(event: string, listener: ((messages: FromShard[]) => void) & ((code: number) => void)): void {
-    if (event === 'exit') this.exited = listener
+  on(event: string, listener: (...heard: never[]) => void): void {
+    this.events.on(event, listener as (...heard: unknown[]) => void)
     if (event !== 'message') return
-    this.heard = listener
     const live = { type: 'state', state: 'live', detail: '' } as const
-    queueMicrotask(() => this.heard([{ type: 'written', at: null }, live]))
+    queueMicrotask(() => this.post([{ type: 'written', at: null }, live]))
   }
 
   terminate(): Promise<void> {
-    this.exited(0)
+    this.events.emit('exit', 0)
     return Promise.resolve()
   }
 
@@ -196,7 +195,11 @@ class SlowThread implements Thread {
 
   answerClock(): void {
     const id = this.clocks().at(-1)?.id ?? 0
-    this.heard([{ type: 'done', id, error: null }])
+    this.post([{ type: 'done', id, error: null }])
+  }
+
+  private post(messages: readonly FromShard[]): void {
+    this.events.emit('message', messages)
   }
 }
 

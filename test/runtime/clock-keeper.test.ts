@@ -182,6 +182,18 @@ describe('retention', () => {
   })
 })
 
+describe('a hold that cannot be written', () => {
+  it('holds all the same, and is told', () => {
+    const all = kept(new SetTime(), join(directory.path, 'missing', 'hold'))
+    all.keeper.start(all.time.wall - 40 * DAY_MS)
+    expect(all.warnings[0]).toContain('could not be written')
+    expect(all.keeper.retentionLagMs).toBe(HELD)
+    run(all, 25 * HOUR_MS)
+    expect(all.keeper.retentionLagMs).toBe(0)
+    expect(all.warnings.length).toBeLessThan(200)
+  })
+})
+
 describe('a hold of retention that cannot be read', () => {
   it.each(['', '{', '{"format":2}', '{"format":1,"remainingMs":-1}'])(
     'lasts in full: %s',
