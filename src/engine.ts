@@ -7,8 +7,10 @@ import { packageRoot } from './config/server-config.ts'
 import type { ServerConfig } from './config/server-config.ts'
 import type { ProfileConfig } from './config/profile-config.ts'
 import { ingestLimits } from './event/limits.ts'
+import { ClockKeeper } from './clock-keeper.ts'
 import { lockDataDirectory } from './journal/directory.ts'
 import type { DataDirectoryLock } from './journal/directory.ts'
+import { RetentionHold } from './journal/retention-hold.ts'
 import { ModelWatcher } from './model-watcher.ts'
 import { ModelRegistry } from './model/registry.ts'
 import { ShardClient } from './router/client.ts'
@@ -31,9 +33,11 @@ export interface Engine {
   readonly registry: ModelRegistry
   readonly lock: DataDirectoryLock
   readonly models: ModelWatcher
+  readonly clock: ClockKeeper
   stop(): Promise<void>
 }
 
+const MS_AN_HOUR = 3_600_000
 const MS_A_DAY = 86_400_000
 /** A shard's share of memory for JavaScript objects; profiles' columns live outside of it. */
 const HEAP_SHARE = 0.25
@@ -51,17 +55,19 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const segments = Object.entries(profile.definition.segments).map(([name, segment]) => {
     return { name, description: segment.description ?? '', when: segment.when }
   })
-  const shards = new ShardClient({
-    clock: new SystemClock(),
+  const clock = new SystemClock()
+  const shards: ShardClient = new ShardClient({
+    clock,
     createChannel: () => new MessageChannel(),
     count: config.storage.shards,
-    spawn: (shard) => spawnShard(options, shard),
+    spawn: (shard) => spawnShard(options, { shard, keeper, clock }),
     segments,
     inflightBytesMax: Math.ceil(config.ingest.inflightBytesMax / config.storage.shards) + 1_048_576,
     overviewIntervalMs: config.live.overviewIntervalMs,
     log,
     onFatal: options.onFatal,
   })
+  const keeper = keepClock(options, clock, shards)
   const models = new ModelWatcher({
     registry,
     models: Object.keys(profile.models),
@@ -73,15 +79,18 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     registry,
     lock,
     models,
+    clock: keeper,
     stop: async () => {
       models.stop()
       await shards.stop()
+      keeper.stop()
       lock.release()
     },
   }
   try {
     await shards.start()
     lock.setReady()
+    keeper.start(shards.lastWrittenAt)
     if (config.models.serving) await models.look()
   } catch (error) {
     await shards.stop().catch(() => undefined)
@@ -103,7 +112,27 @@ function dedupeBytesOf(config: ServerConfig): number {
   return Math.min(bytes, config.storage.shards * DEDUPE_BYTES_MAX)
 }
 
-function spawnShard(options: EngineOptions, shard: number): Worker {
+function keepClock(
+  { config, log }: EngineOptions,
+  clock: SystemClock,
+  shards: ShardClient,
+): ClockKeeper {
+  const settleMs = config.journal.retentionSettleHours * MS_AN_HOUR
+  return new ClockKeeper({
+    clock,
+    hold: new RetentionHold(join(config.storage.dir, 'retention-hold.json'), settleMs),
+    settleMs,
+    retains: config.journal.retentionDays > 0,
+    log,
+    adopt: (base) => shards.adoptClock(base),
+    setRetentionLag: (ms) => shards.setRetentionLag(ms),
+  })
+}
+
+function spawnShard(
+  options: EngineOptions,
+  { shard, keeper, clock }: { shard: number; keeper: ClockKeeper; clock: SystemClock },
+): Worker {
   const { config, profile } = options
   const workerData: ShardOptions = {
     shard,
@@ -119,6 +148,8 @@ function spawnShard(options: EngineOptions, shard: number): Worker {
     deadLettersMax: config.deadLetters.max,
     deadLettersBytesMax: config.deadLetters.bytesMax,
     timers: options.timers,
+    clock: clock.base,
+    retentionLagMs: keeper.retentionLagMs,
   }
   const heapMb = Math.floor((totalmem() * HEAP_SHARE) / config.storage.shards / 1_048_576)
   return new Worker(workerEntry('shard'), {

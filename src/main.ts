@@ -39,6 +39,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const madeKeys = keys.bootstrap(bootstrapTexts(config))
     const gateway = await createGateway({
       shards: engine.shards,
+      clock: engine.clock,
       keys,
       config: gatewayConfig(config),
       log,

@@ -11,13 +11,18 @@ const port = parentPort
 if (port === null) throw new Error('workers/shard is started as a worker thread')
 
 try {
+  const options = workerData as ShardOptions
   const actor = new ShardActor(
-    workerData as ShardOptions,
+    options,
     {
       post: (messages, transfer) => port.postMessage(messages, transfer),
       poll: () => (receiveMessageOnPort(port)?.message as ToShard[] | undefined) ?? null,
     },
-    { clock: new SystemClock(), openStore: openShardStore, loadVersion: loadServedModel },
+    {
+      clock: new SystemClock(options.clock),
+      openStore: openShardStore,
+      loadVersion: loadServedModel,
+    },
   )
   port.on('message', (messages: ToShard[]) => actor.receive(messages))
   actor.start()

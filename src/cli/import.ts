@@ -155,7 +155,7 @@ class Importer {
     const reply = await this.engine.shards.ingest({
       route: 'import',
       body: new Uint8Array(encoded),
-      receivedAt: Date.now(),
+      receivedAt: this.engine.clock.now(),
       predict: [],
       userAgent: '',
       lane: 0,

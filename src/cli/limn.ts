@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { checkCommand } from './check.ts'
 import { reportFailure } from './context.ts'
+import { clockCommand } from './clock.ts'
 import { datasetCommand } from './dataset.ts'
 import { deadLettersCommand } from './deadletters.ts'
 import { demoCommand } from './demo.ts'
@@ -35,6 +36,7 @@ for (const make of [
   profileCommand,
   checkCommand,
   keysCommand,
+  clockCommand,
   deadLettersCommand,
 ]) {
   const command = make()

@@ -13,8 +13,13 @@ export class RunningServer {
     this.token = token
   }
 
-  async query(query: Query): Promise<QueryReply> {
-    const response = await fetch(this.address + pathOf(query), {
+  query(query: Query): Promise<QueryReply> {
+    return this.request('GET', pathOf(query))
+  }
+
+  async request(method: 'GET' | 'POST', path: string): Promise<QueryReply> {
+    const response = await fetch(this.address + path, {
+      method,
       headers: { authorization: `Bearer ${this.token}` },
     })
     return { status: response.status, body: await response.text() }

@@ -126,6 +126,12 @@ const journal = Type.Object(
       0,
       'Days that records are kept after they were written, in whole blocks; 0 keeps them for ever. See docs/runtime-semantics.md for what is lost with them.',
     ),
+    retentionSettleHours: integer(
+      0,
+      8_760,
+      24,
+      'Hours that the server has to run, after its time went forward by more than a day, until anything is dropped: the clock may be wrong, and what is dropped is gone.',
+    ),
   },
   { ...closed, description: 'How far back the journal reaches.' },
 )

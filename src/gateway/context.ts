@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { GatewayMetrics } from '../observe/metrics.ts'
+import type { ServedClock } from '../protocol/clock.ts'
 import type { Shards } from '../protocol/shards.ts'
 import type { Admission } from './admission.ts'
 import type { BodyIntake } from './body-intake.ts'
@@ -10,6 +11,8 @@ import type { HttpExchange } from './transport.ts'
 /** What handlers work with; one for a gateway. */
 export interface GatewayContext {
   readonly shards: Shards
+  /** Says when something arrived. */
+  readonly clock: ServedClock
   readonly keys: KeyRing
   readonly config: GatewayConfig
   readonly log: Logger

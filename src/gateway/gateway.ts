@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { GatewayMetrics } from '../observe/metrics.ts'
 import { toErrorValue } from '../protocol/errors.ts'
+import type { ServedClock } from '../protocol/clock.ts'
 import type { Shards } from '../protocol/shards.ts'
 import { Admission } from './admission.ts'
 import { keyOfHeader, refuseKey } from './authentication.ts'
@@ -27,6 +28,7 @@ const HOUSEKEEPING_MS = 250
 
 export interface GatewayOptions {
   readonly shards: Shards
+  readonly clock: ServedClock
   readonly keys: KeyRing
   /** What is left out is as in {@link GATEWAY_DEFAULTS}. */
   readonly config: Partial<GatewayConfig>
@@ -75,6 +77,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function createContext(options: GatewayOptions, config: GatewayConfig): GatewayContext {
+  const { shards, clock, keys, log } = options
   const admission = new Admission(config.inFlightBytesMax)
   const intake = new BodyIntake(admission, config)
   const metrics = new GatewayMetrics({
@@ -83,9 +86,9 @@ function createContext(options: GatewayOptions, config: GatewayConfig): GatewayC
     refusedTotal: () => admission.refused + intake.keylessRefused,
     arrivingBodies: () => intake.arriving,
     keylessBytes: () => intake.keylessBytes,
+    clockDriftSeconds: () => clock.status().driftSeconds,
   })
-  const { shards, keys, log } = options
-  return { shards, keys, config, log, metrics, admission, intake, draining: false }
+  return { shards, clock, keys, config, log, metrics, admission, intake, draining: false }
 }
 
 class RunningGateway implements Gateway {

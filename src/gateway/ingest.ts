@@ -72,14 +72,14 @@ interface AdmittedBody extends Arrival {
 
 /** Hands the body to the shards and answers for them. */
 function submit(exchange: HttpExchange, admitted: AdmittedBody, context: GatewayContext): void {
-  const { admission, shards } = context
+  const { admission, shards, clock } = context
   const { claim, ...rest } = admitted
   admission.requests += 1
   const settled = (): void => {
     admission.requests -= 1
     claim.release()
   }
-  shards.ingest({ ...rest, receivedAt: Date.now(), lane: admission.nextLane() }).then(
+  shards.ingest({ ...rest, receivedAt: clock.now(), lane: admission.nextLane() }).then(
     (reply) => {
       settled()
       respondReply(exchange, admitted.route, reply)

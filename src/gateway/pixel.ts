@@ -19,11 +19,12 @@ export function pixelHandler(type: 'track' | 'page'): RequestHandler {
     if (refusal !== null) return respondError(exchange, refusal)
     const body = new Uint8Array(Buffer.from(pixelMessage(type, exchange.query)))
     const bytes = body.byteLength
-    const { admission, shards } = context
+    const { admission, shards, clock } = context
     if (!admission.enter(bytes)) return respondError(exchange, OVERLOADED)
     const userAgent = exchange.header('user-agent')
     const lane = admission.nextLane()
-    shards.ingest({ route: type, body, receivedAt: Date.now(), predict: [], userAgent, lane }).then(
+    const receivedAt = clock.now()
+    shards.ingest({ route: type, body, receivedAt, predict: [], userAgent, lane }).then(
       ({ error, rejected: [first] }) => {
         admission.leave(bytes)
         const refused = error ?? (first && { code: first.code, message: first.reason })

@@ -2,6 +2,7 @@
 import type { TObject, TSchema } from 'typebox'
 import type { IngestRoute } from '../protocol/shards.ts'
 import type { RequestHandler } from './context.ts'
+import { acceptClockHandler, clockHandler } from './clock-routes.ts'
 import { ingestHandler } from './ingest.ts'
 import type { KeyScope } from './keys.ts'
 import { openApiHandler } from './openapi.ts'
@@ -19,6 +20,7 @@ import {
 } from './query-routes.ts'
 import {
   AnyObject,
+  ClockAnswer,
   EventPage,
   EventsParameters,
   IdBatch,
@@ -122,6 +124,18 @@ export const ROUTES: readonly Route[] = [
   }),
   read('/v1/models', 'Models that score', { answer: ModelsAnswer, handler: modelsHandler }),
   socket('/v1/live', 'Changes as they happen, over a WebSocket', 'read', LiveParameters),
+  read('/v1/clock', 'Arrival time beside the wall clock', {
+    answer: ClockAnswer,
+    handler: clockHandler,
+  }),
+  {
+    ...read('/v1/clock/accept', 'The wall clock is right: arrival time goes by it', {
+      scope: 'admin',
+      answer: ClockAnswer,
+      handler: acceptClockHandler,
+    }),
+    method: 'POST',
+  },
   read('/healthz', 'The process is alive', { scope: null, handler: healthHandler }),
   read('/readyz', 'Recovered and accepting events', { scope: null, handler: readyHandler }),
   {

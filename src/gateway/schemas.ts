@@ -217,4 +217,12 @@ export const ModelsAnswer = Type.Object({
     ),
   ),
 })
+export const ClockAnswer = Type.Object({
+  arrival: Type.String({ format: 'date-time' }),
+  wall: Type.String({ format: 'date-time' }),
+  driftSeconds: Type.Number(),
+  state: Type.Union([Type.Literal('steady'), Type.Literal('drifted'), Type.Literal('catchingUp')]),
+  retentionHeldSeconds: Type.Number(),
+})
+
 export const AnyObject: TSchema = Type.Object({}, { additionalProperties: true })

@@ -95,7 +95,7 @@ export class Stream implements SocketListener {
   }
 
   #submit(body: OwnedBytes): void {
-    const { admission, shards, log } = this.#context
+    const { admission, shards, clock, log } = this.#context
     const bytes = body.byteLength
     const { predict, userAgent } = this.#options
     const frame: PendingFrame = { reply: null }
@@ -111,7 +111,7 @@ export class Stream implements SocketListener {
       .ingest({
         route: 'stream',
         body,
-        receivedAt: Date.now(),
+        receivedAt: clock.now(),
         predict,
         userAgent,
         lane: this.#lane,

@@ -7,7 +7,7 @@ import { LimnError } from '../protocol/errors.ts'
  * ```
  *   0 u32 magic 'LJB1'   4 u32 crc32 of everything after this field
  *   8 u32 count         12 u32 recordBytes
- *  16 f64 firstSequence 24 f64 writtenAt (wall clock, ms)
+ *  16 f64 firstSequence 24 f64 writtenAt (arrival time, ms)
  *  32 records, back to back
  *     u32[count] offset of each record in the records
  * ```
@@ -68,7 +68,7 @@ export function decodeBlock(value: Uint8Array, where: string): Block {
   return viewBlock(value)
 }
 
-/** When a block was written (wall clock, ms); NaN for one that is damaged. */
+/** When a block was written (arrival time, ms); NaN for one that is damaged. */
 export function writtenAtOf(value: Uint8Array): number {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
   return faultOf(value, view) === null ? view.getFloat64(24, true) : NaN

@@ -377,10 +377,20 @@ export class ShardStore {
     return 0
   }
 
-  /** When a block was written (wall clock, ms); NaN for one that is damaged. */
+  /** When a block was written (arrival time, ms); NaN for one that is damaged. */
   writtenAt(firstSequence: number): number {
     const value = this.environment.journal.get(firstSequence)
     return value === undefined ? NaN : writtenAtOf(value)
+  }
+
+  /** When the newest block was written; null for an empty journal, or where that block is damaged. */
+  lastWrittenAt(): number | null {
+    const { journal } = this.environment
+    for (const { value } of journal.getRange({ reverse: true, limit: 1 })) {
+      const at = writtenAtOf(value)
+      return Number.isNaN(at) ? null : at
+    }
+    return null
   }
 
   private firstSequenceOf(sequence: number): number | null {

@@ -11,6 +11,7 @@ export interface GatewayGauges {
   readonly refusedTotal: () => number
   readonly arrivingBodies: () => number
   readonly keylessBytes: () => number
+  readonly clockDriftSeconds: () => number
 }
 
 /** One for a gateway. Labels are route templates, codes and shard numbers, never ids. */
@@ -57,6 +58,11 @@ export class GatewayMetrics {
       'ingest_keyless_bytes',
       'Bytes held of bodies whose key can only be in them',
       gauges.keylessBytes,
+    )
+    this.#watch(
+      'clock_drift_seconds',
+      'How far the wall clock is ahead of arrival time; negative where it is behind',
+      gauges.clockDriftSeconds,
     )
     const { refusedTotal } = gauges
     new Counter({

@@ -1,3 +1,4 @@
+import type { ClockBase } from './clock.ts'
 import type {
   ErrorValue,
   IngestReply,
@@ -159,6 +160,10 @@ export type ToShard =
     }
   | { readonly type: 'removeDeadLetter'; readonly id: number; readonly letter: number }
   | { readonly type: 'checkpoint'; readonly id: number }
+  /** What arrival time is reckoned from; taken at once. Timers begin with the first of these. */
+  | { readonly type: 'clock'; readonly id: number; readonly base: ClockBase }
+  /** How long retention waits beyond the time that it is set to; Infinity holds it. */
+  | { readonly type: 'retentionLag'; readonly ms: number }
   | { readonly type: 'stop'; readonly id: number }
 
 export type FromShard =
@@ -177,6 +182,8 @@ export type FromShard =
     }
   | { readonly type: 'state'; readonly state: string; readonly detail: string }
   | { readonly type: 'warning'; readonly message: string }
+  /** When the newest block was written that was there at the start; null where there is none. */
+  | { readonly type: 'written'; readonly at: number | null }
   | { readonly type: 'done'; readonly id: number; readonly error: ErrorValue | null }
   | { readonly type: 'live'; readonly topic: string; readonly body: string }
   | { readonly type: 'failed'; readonly error: ErrorValue }

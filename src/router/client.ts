@@ -23,6 +23,7 @@ import {
   textOf,
 } from './lookup-request.ts'
 import type { FromShard, PeerPort, RecentShopper, ShardQuery } from '../protocol/shard-messages.ts'
+import type { ClockBase } from '../protocol/clock.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { LiveTopics } from './live-topics.ts'
 import { Overview } from './overview.ts'
@@ -84,9 +85,38 @@ export class ShardClient implements Shards {
   async start(): Promise<void> {
     for (let shard = 0; shard < this.count; shard++) this.workers.push(this.launch(shard))
     await Promise.all(this.workers.map((worker) => worker.live))
+    if (this.lastWrittenAt !== null) this.options.clock.startAfter(this.lastWrittenAt)
+    for (const worker of this.workers) this.sendClock(worker)
     for (let a = 0; a < this.count; a++) {
       for (let b = a + 1; b < this.count; b++) this.introduce(a, b)
     }
+  }
+
+  /** When the newest block of all shards was written that was there at their start; null for none. */
+  get lastWrittenAt(): number | null {
+    const known = this.workers.map((worker) => worker.writtenAt).filter((at) => at !== null)
+    return known.length === 0 ? null : Math.max(...known)
+  }
+
+  /**
+   * Has the shards reckon arrival time from another base, and then this thread: what it stamps may
+   * reach a shard by way of another, and must not find a clock there that is behind it.
+   */
+  async adoptClock(base: ClockBase): Promise<void> {
+    const live = this.workers.filter((worker) => worker.isLive)
+    await Promise.allSettled(live.map((w) => w.call((id) => ({ type: 'clock', id, base }))))
+    this.options.clock.rebase(base)
+    // One that was starting meanwhile may have the base of before.
+    for (const worker of this.workers) this.sendClock(worker)
+  }
+
+  /** How long retention waits beyond the time that it is set to; Infinity holds it. */
+  setRetentionLag(ms: number): void {
+    for (const worker of this.workers) worker.send({ type: 'retentionLag', ms })
+  }
+
+  private sendClock(worker: ShardWorker): void {
+    worker.send({ type: 'clock', id: worker.nextId(), base: this.options.clock.base })
   }
 
   ready(): boolean {
@@ -218,6 +248,7 @@ export class ShardClient implements Shards {
   }
 
   private reconnect(shard: number, worker: ShardWorker): void {
+    this.sendClock(worker)
     for (let other = 0; other < this.count; other++) {
       if (other !== shard) this.introduce(shard, other)
     }

@@ -40,15 +40,16 @@ export class Overview {
       stats.reduce((total, s) => total + (s.counters[name] ?? 0), 0)
     const now = this.clock.now()
     const events = sum('events_accepted')
-    const before = this.last ?? { at: now - this.intervalMs, events }
-    this.last = { at: now, events }
+    const at = this.clock.monotonic()
+    const before = this.last ?? { at: at - this.intervalMs, events }
+    this.last = { at, events }
     const { latency } = this.client
     const quantile = (p: number): number | null =>
       latency.totalCount === 0 ? null : latency.getValueAtPercentile(p) / 1000
     const data = {
       profiles: stats.reduce((total, s) => total + (s.gauges.profiles ?? 0), 0),
       eventsTotal: events,
-      eventsPerSecond: ((events - before.events) * 1000) / Math.max(1, now - before.at),
+      eventsPerSecond: ((events - before.events) * 1000) / Math.max(1, at - before.at),
       rejectedTotal: sum('events_rejected'),
       duplicatesTotal: sum('events_duplicate'),
       latencyMs: { p50: quantile(50), p99: quantile(99) },

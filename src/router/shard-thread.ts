@@ -40,6 +40,8 @@ export class ShardWorker {
   isLive = false
   wasLive = false
   inflightBytes = 0
+  /** When the newest block that was there at the start was written; null where there is none. */
+  writtenAt: number | null = null
   private readonly thread: Thread
   private readonly clock: Clock
   private readonly events: WorkerEvents
@@ -143,6 +145,7 @@ export class ShardWorker {
     for (const message of messages) {
       if (message.type === 'answers') this.lookups.settle(message)
       else if (message.type === 'live') this.events.live(message)
+      else if (message.type === 'written') this.writtenAt = message.at
       else if (message.type === 'state') this.changeState(message.state, message.detail)
       else if (message.type === 'warning') this.events.warning(message.message)
       else if (message.type === 'failed') this.fail(message.error)

@@ -8,6 +8,7 @@ import { DueIndex } from '../profile/due-index.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
 import { toErrorValue } from '../protocol/errors.ts'
+import type { ClockBase } from '../protocol/clock.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 import type { IngestRequest, QueryReply, ShardStats } from '../protocol/shards.ts'
 import { Background } from './background.ts'
@@ -99,11 +100,13 @@ export class ShardActor {
   private readonly life: ShardLife
   private readonly textWarnings = new TextWarnings()
   private checkpointer: Checkpointer | null = null
-  private mailbox: Exclude<ToShard, { type: 'lookups' }>[] = []
+  private mailbox: Exclude<ToShard, { type: 'lookups' | 'clock' }>[] = []
   private peerMail: { from: Sender; message: PeerMessage }[] = []
   private outbox: FromShard[] = []
   private scheduled = false
   private readonly ticks: Cancel[] = []
+  private clockIsAgreed = false
+  private retentionLagMs: number
   private recovery: RecoveryReport | null = null
   private turns = 0
   private turnNanoseconds = 0
@@ -119,6 +122,8 @@ export class ShardActor {
     this.profiles = new ProfileStore(this.compiled)
     this.fold = new Fold(this.compiled, this.profiles)
     this.store = parts.openStore(options)
+    this.retentionLagMs = options.retentionLagMs ?? 0
+    this.reportWritten()
     const history = this.historyReader()
     const { profiles, fold } = this
     this.replayer = new Replayer({ profiles, fold }, history, 'later')
@@ -212,9 +217,24 @@ export class ShardActor {
   private take(messages: readonly ToShard[]): void {
     const serves = this.life.state === 'live' || this.life.state === 'draining'
     for (const message of messages) {
-      if (message.type !== 'lookups') this.mailbox.push(message)
+      if (message.type === 'clock') this.takeClock(message.id, message.base)
+      else if (message.type !== 'lookups') this.mailbox.push(message)
       else if (serves) this.lookups.answer(message)
     }
+  }
+
+  /** The newest block of this shard bounds its own clock at once, that of all shards bounds all. */
+  private reportWritten(): void {
+    const at = this.store.lastWrittenAt()
+    if (at !== null) this.clock.startAfter(at)
+    this.report({ type: 'written', at })
+  }
+
+  private takeClock(id: number, base: ClockBase): void {
+    this.clock.rebase(base)
+    this.clockIsAgreed = true
+    this.startTicks()
+    this.send({ type: 'done', id, error: null })
   }
 
   /** Within a turn, between two records: takes what has arrived, so that look-ups do not wait. */
@@ -339,7 +359,7 @@ export class ShardActor {
     this.peers.post(part.shard, message, part.done)
   }
 
-  private handle(message: Exclude<ToShard, { type: 'ingest' | 'lookups' }>): void {
+  private handle(message: Exclude<ToShard, { type: 'ingest' | 'lookups' | 'clock' }>): void {
     switch (message.type) {
       case 'query':
         return this.answer(message.id, message.query)
@@ -362,6 +382,9 @@ export class ShardActor {
         return
       case 'model':
         this.finishWith(message.id, this.loadModel(message.name, message.directory))
+        return
+      case 'retentionLag':
+        this.retentionLagMs = message.ms
         return
       case 'removeDeadLetter':
         this.finishWith(message.id, this.store.removeDeadLetter(message.letter))
@@ -442,7 +465,7 @@ export class ShardActor {
 
   /** After a checkpoint, which holds what the dropped blocks have made. */
   private async dropOldBlocks(): Promise<void> {
-    const before = this.clock.now() - this.options.retentionMs
+    const before = this.clock.now() - this.options.retentionMs - this.retentionLagMs
     // A join that is under way reads the history that it moves.
     if (before === Number.NEGATIVE_INFINITY || this.commands.size > 0) return
     for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
@@ -472,7 +495,9 @@ export class ShardActor {
     )
   }
 
+  /** Once recovered, and once it is agreed what time it is. */
   private startTicks(): void {
+    if (this.life.state !== 'live' || !this.clockIsAgreed || this.ticks.length > 0) return
     const guard = (work: () => void) => (): void => {
       try {
         work()

@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   replay: ['event', 'identity', 'profile', 'protocol'],
   model: ['event', 'files', 'profile', 'replay', 'journal', 'protocol'],
   observe: ['protocol'],
-  runtime: [],
+  runtime: ['protocol'],
   gateway: ['files', 'protocol', 'observe'],
   router: ['event', 'protocol', 'runtime'],
   shard: ['event', 'identity', 'profile', 'journal', 'replay', 'model', 'protocol', 'runtime'],

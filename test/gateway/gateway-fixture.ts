@@ -6,6 +6,7 @@ import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
 import type { GatewayConfig } from '../../src/gateway/gateway-config.ts'
 import { KeyRing } from '../../src/gateway/keys.ts'
 import { createLogger } from '../../src/observe/log.ts'
+import { FixedClock } from './fixed-clock.ts'
 import { MemoryShards } from './memory-shards.ts'
 
 export const WRITE_KEY = 'write-key-of-the-test'
@@ -15,6 +16,7 @@ export const ADMIN_TOKEN = 'admin-token-of-the-test'
 export interface GatewayFixture {
   readonly gateway: Gateway
   readonly shards: MemoryShards
+  readonly clock: FixedClock
   readonly url: string
   readonly wsUrl: string
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
@@ -27,11 +29,13 @@ export async function startGateway(
   consoleDir: string | null = null,
 ): Promise<GatewayFixture> {
   const shards = new MemoryShards()
+  const clock = new FixedClock()
   const keys = new KeyRing(join(mkdtempSync(join(tmpdir(), 'limn-gateway-')), 'keys.json'))
   keys.bootstrap({ write: WRITE_KEY, read: READ_TOKEN, admin: ADMIN_TOKEN })
   const log = createLogger({ level: 'silent' })
   const gateway = await createGateway({
     shards,
+    clock,
     keys,
     log,
     consoleDir,
@@ -41,6 +45,7 @@ export async function startGateway(
   return {
     gateway,
     shards,
+    clock,
     url,
     wsUrl: url.replace('http', 'ws'),
     post: (path, body, headers = { authorization: basic(WRITE_KEY) }) =>

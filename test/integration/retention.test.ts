@@ -15,6 +15,8 @@ const RETENTION = {
   LIMN_STORAGE_SHARDS: String(SHARDS),
   LIMN_JOURNAL_RETENTION_DAYS: '5',
   LIMN_CHECKPOINT_INTERVAL_SECONDS: '1',
+  // A journal that was made to look old looks like a clock that has jumped.
+  LIMN_JOURNAL_RETENTION_SETTLE_HOURS: '0',
 }
 
 const directory = temporaryDirectory()

@@ -3,14 +3,19 @@ import { DEFAULT_LIMITS } from '../../src/event/limits.ts'
 import { ShardClient } from '../../src/router/client.ts'
 import type { SpawnShard } from '../../src/router/shard-thread.ts'
 import { SystemClock } from '../../src/runtime/clock.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
 import type { ShardOptions } from '../../src/shard/options.ts'
 
 /** A client of real threads that logs nothing and throws where the process would end. */
-export function quietClient(count: number, spawn: SpawnShard): ShardClient {
+export function quietClient(
+  count: number,
+  spawn: SpawnShard,
+  clock: Clock = new SystemClock(),
+): ShardClient {
   return new ShardClient({
     count,
     spawn,
-    clock: new SystemClock(),
+    clock,
     createChannel: () => new MessageChannel(),
     segments: [],
     inflightBytesMax: 1 << 28,

@@ -1,28 +1,44 @@
+import type { ClockBase } from '../../src/protocol/clock.ts'
+import { arrivalAt, baseAfter } from '../../src/runtime/clock.ts'
 import type { Cancel, Clock } from '../../src/runtime/clock.ts'
 import type { Life } from './life.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /**
- * A thread's clock in simulated time. Arrival time is what the wall clock said at the process's start,
- * advanced by the monotonic clock, as the product's own clock has it.
+ * A thread's clock in simulated time. Arrival time is reckoned from the process's base as the product's
+ * own clock does it; simulated time is the monotonic clock.
  */
 export class SimulatedClock implements Clock {
   private readonly scheduler: Scheduler
   private readonly life: Life
-  /** From simulated time to arrival time. */
-  private readonly baseMs: number
+  base: ClockBase
+  private last = 0
   private readonly soonMs: () => number
 
-  constructor(scheduler: Scheduler, life: Life, baseMs: number, soonMs: () => number) {
+  constructor(scheduler: Scheduler, life: Life, base: ClockBase, soonMs: () => number) {
     this.scheduler = scheduler
     this.life = life
-    this.baseMs = baseMs
+    this.base = base
     this.soonMs = soonMs
   }
 
   now(): number {
     this.life.called('clock')
-    return Math.floor(this.baseMs + this.scheduler.nowMs)
+    return this.peek()
+  }
+
+  /** {@link now}, asked by nobody in the simulation. */
+  peek(): number {
+    this.last = Math.max(this.last, arrivalAt(this.base, this.scheduler.nowMs))
+    return this.last
+  }
+
+  rebase(base: ClockBase): void {
+    this.base = base
+  }
+
+  startAfter(instantMs: number): void {
+    this.base = baseAfter(this.base, instantMs)
   }
 
   monotonic(): number {

@@ -99,5 +99,8 @@ function standingClock(nowMs: number): Clock {
     after: () => () => undefined,
     every: () => () => undefined,
     soon: () => undefined,
+    base: { wallMs: nowMs, monotonicMs: 0, floorMs: 0 },
+    rebase: () => undefined,
+    startAfter: () => undefined,
   }
 }

@@ -3,6 +3,7 @@ import { ShardStore } from '../../src/journal/shard-store.ts'
 import type { FromShard } from '../../src/protocol/shard-messages.ts'
 import { ShardClient } from '../../src/router/client.ts'
 import type { ShardOptions } from '../../src/shard/options.ts'
+import type { ClockBase } from '../../src/protocol/clock.ts'
 import { SimulatedClock } from './clock.ts'
 import { Coverage } from './coverage.ts'
 import { DEFINITION } from './definition.ts'
@@ -89,7 +90,8 @@ export class World {
   /** Time stands still: everything takes none of it. */
   still = false
   wallOffsetMs = EPOCH_MS
-  baseMs = EPOCH_MS
+  /** Of the process's main thread. */
+  clock: SimulatedClock
   observer: WorldObserver = { posted: () => undefined, broke: () => undefined }
   /** (shard, first sequence of a block) → order in which blocks were handed to the disks. */
   private readonly orders: Map<number, number>[]
@@ -118,18 +120,20 @@ export class World {
     this.joins.reached = (state, source, target) => this.strikeJoin(state, source, target)
     this.router = this.newLife('router')
     this.router.alive = false
+    this.clock = this.clockOf(this.router, { wallMs: EPOCH_MS, monotonicMs: 0, floorMs: 0 })
   }
 
   /** Starts a process over the disks; {@link ready} when all its shards are live. */
   boot(): void {
     this.process++
     this.router = this.newLife(`router${this.process}`)
-    // As a start does: a wall clock that is behind what was written is not believed.
-    this.baseMs = Math.max(this.wallOffsetMs, this.lastWrittenMs() + 1 - this.scheduler.nowMs)
+    const { nowMs } = this.scheduler
+    const base = { wallMs: this.wallOffsetMs + nowMs, monotonicMs: nowMs, floorMs: 0 }
+    this.clock = this.clockOf(this.router, base)
     const { router, process } = this
     const client = new ShardClient({
       count: this.options.shardCount,
-      clock: this.clockOf(router),
+      clock: this.clock,
       createChannel: () =>
         SimulatedPort.pair(() => new Way(this.scheduler, () => this.take('peer')), {
           posted: (from, to, message) => this.joins.posted(from, to, message),
@@ -159,16 +163,6 @@ export class World {
         this.exit(process, 'start')
       },
     )
-  }
-
-  /** When the newest block of any disk was written, by the clock of then; −Infinity for none. */
-  private lastWrittenMs(): number {
-    const written = this.disks.map(({ tables: { journal } }) => {
-      const block = journal.values.get(journal.keys[journal.keys.length - 1])
-      if (block === undefined) return Number.NEGATIVE_INFINITY
-      return new DataView(block.buffer, block.byteOffset).getFloat64(24, true)
-    })
-    return Math.max(...written)
   }
 
   /** `SIGTERM`: the process drains and ends; {@link boot} follows. */
@@ -216,7 +210,7 @@ export class World {
 
   /** Wall-clock time as the present process sees it. */
   now(): number {
-    return Math.floor(this.baseMs + this.scheduler.nowMs)
+    return this.clock.peek()
   }
 
   orderOf(shard: number, firstSequence: number): number {
@@ -261,7 +255,7 @@ export class World {
       scheduler: this.scheduler,
       options: this.shardOptions(shard),
       shardParts: {
-        clock: this.clockOf(life),
+        clock: this.clockOf(life, this.clock.base),
         openStore: (options) => this.openStore(options, life),
         loadVersion: () => Promise.reject(new Error('a simulation serves no models')),
       },
@@ -389,8 +383,8 @@ export class World {
     this.arm(target, 1 + this.random.below(CALLS_AFTER_STATE_MAX))
   }
 
-  private clockOf(life: Life): SimulatedClock {
-    return new SimulatedClock(this.scheduler, life, this.baseMs, () => this.take('soon'))
+  private clockOf(life: Life, base: ClockBase): SimulatedClock {
+    return new SimulatedClock(this.scheduler, life, base, () => this.take('soon'))
   }
 
   /** How long something takes now. */
