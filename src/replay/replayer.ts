@@ -1,4 +1,4 @@
-import { formatKey, sameKey } from '../event/profile-key.ts'
+import { sameKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
 import {
   KEY_KIND,
@@ -162,8 +162,4 @@ export function isAlias(cursor: RecordCursor): boolean {
 
 export function keyOfRecord(cursor: RecordCursor): ProfileKey {
   return { kind: cursor.keyKind, key: cursor.key }
-}
-
-export function keyTextOf(cursor: RecordCursor): string {
-  return formatKey(keyOfRecord(cursor))
 }
