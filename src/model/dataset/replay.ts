@@ -150,7 +150,8 @@ class Replay {
       this.days?.saw(row, moment)
       if (this.isTarget(cursor)) this.addOutcome(replayed, cursor, moment)
     }
-    if (!this.sampling.isNewest(row, time)) {
+    // What came late is folded later, when the profile is folded again.
+    if ((flags & RECORD_FLAG.late) !== 0 || !this.sampling.isNewest(row, time)) {
       this.late++
       return
     }
