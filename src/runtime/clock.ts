@@ -18,7 +18,7 @@ export interface Clock {
   readonly base: ClockBase
   /** Goes on from another base; arrival time does not run back even where that base is behind. */
   rebase(base: ClockBase): void
-  /** Arrival time was later than `instantMs` at the base already. */
+  /** Arrival time is later than `instantMs` from now on. */
   startAfter(instantMs: number): void
 }
 
@@ -42,9 +42,11 @@ export function arrivalAt(base: ClockBase, monotonicMs: number): number {
   return Math.floor(Math.max(base.wallMs + elapsed, base.floorMs + elapsed * CATCH_UP_RATE))
 }
 
-/** Base of a clock that was later than an instant from its start. */
-export function baseAfter(base: ClockBase, instantMs: number): ClockBase {
-  return instantMs < base.floorMs ? base : { ...base, floorMs: instantMs + 1 }
+/** The base, or where it is not later than an instant by now one that is, from now on. */
+export function baseAfter(base: ClockBase, instantMs: number, monotonicMs: number): ClockBase {
+  if (arrivalAt(base, monotonicMs) > instantMs) return base
+  const wallMs = base.wallMs + monotonicMs - base.monotonicMs
+  return { wallMs, monotonicMs, floorMs: instantMs + 1 }
 }
 
 /** Readings of which the best says how `performance.now()` and the machine's clock belong together. */
@@ -101,7 +103,7 @@ export class SystemClock implements Clock {
   }
 
   startAfter(instantMs: number): void {
-    this.base = baseAfter(this.base, instantMs)
+    this.base = baseAfter(this.base, instantMs, this.sources.monotonicMs())
   }
 
   /** The machine's monotonic clock, as the base has it. */

@@ -38,7 +38,7 @@ export class SimulatedClock implements Clock {
   }
 
   startAfter(instantMs: number): void {
-    this.base = baseAfter(this.base, instantMs)
+    this.base = baseAfter(this.base, instantMs, this.scheduler.nowMs)
   }
 
   monotonic(): number {
