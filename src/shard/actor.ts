@@ -140,7 +140,6 @@ export class ShardActor {
     const { turn, replayer, background } = this
     this.refolder = new Refolder({ turn, profiles, fold, replayer, history, background })
     this.commands = new Commands(turn, history, background)
-    this.deliveries = new Deliveries(turn, this.commands, this.refolder)
     this.healing = new Healing({
       turn,
       history,
@@ -149,7 +148,9 @@ export class ShardActor {
       report: (detail) => this.send({ type: 'state', state: this.life.state, detail }),
       failed: (error) => this.fail(error),
     })
-    this.turn.joining = new Joins(turn, this.commands, this.healing)
+    const { commands, refolder, healing } = this
+    this.deliveries = new Deliveries(turn, { commands, refolder, healing })
+    this.turn.joining = new Joins(turn, commands, healing)
     this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
     this.ingress = new Ingress(
       options,

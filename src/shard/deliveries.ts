@@ -11,6 +11,7 @@ import { keyOfRecord } from '../replay/replayer.ts'
 import type { Batch } from './batch.ts'
 import { eventFor } from './commands.ts'
 import type { Commands } from './commands.ts'
+import type { Healing } from './healing.ts'
 import type { Refolder } from './refolder.ts'
 import type { Place, Turn } from './turn.ts'
 
@@ -23,11 +24,16 @@ export class Deliveries {
   private readonly turn: Turn
   private readonly commands: Commands
   private readonly refolder: Refolder
+  private readonly healing: Healing
 
-  constructor(turn: Turn, commands: Commands, refolder: Refolder) {
+  constructor(
+    turn: Turn,
+    { commands, refolder, healing }: { commands: Commands; refolder: Refolder; healing: Healing },
+  ) {
     this.turn = turn
     this.commands = commands
     this.refolder = refolder
+    this.healing = healing
   }
 
   /** Journals moved records; with the last slice the profile is folded again, then its event applied. */
@@ -36,6 +42,10 @@ export class Deliveries {
     const key = parseKey(command.to)
     const from = parseKey(command.from)
     const row = profiles.ensureKey(key.kind, key.key)
+    // What goes on from here goes after what was here before.
+    if (this.healing.isUncertain(row)) {
+      return this.healing.whenHealed(batch, () => this.import(command, batch))
+    }
     const isNew = isNewSlice(profiles.identity(row).links, from, command)
     if (isNew) this.journalSlice(command, key)
     if (isNew && command.last && profiles.forwardOf(row) !== null) {
