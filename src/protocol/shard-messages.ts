@@ -100,6 +100,8 @@ export interface ImportCommand extends CommandHead {
   /** The moved records under the source's key, oldest first. */
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly count: number
+  /** The target may have some of the records already, under their message ids. */
+  readonly once: boolean
   /** With the last slice: the identify or alias; null where an earlier command has it. */
   readonly event: Uint8Array<ArrayBuffer> | null
   readonly predict: PredictRequest | null

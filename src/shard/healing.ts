@@ -1,18 +1,16 @@
 import { formatKey, ownerOf, parseKey } from '../event/profile-key.ts'
-import type { ProfileKey } from '../event/profile-key.ts'
-import { KEY_KIND, RECORD_KIND } from '../event/record.ts'
+import { KEY_KIND } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { sequenceOf } from '../identity/decide.ts'
-import { decidedText, forwardText, restoredText } from '../identity/notes.ts'
-import { closingRenames, heightsOf } from '../identity/old-renames.ts'
-import type { OldRename } from '../identity/old-renames.ts'
 import { isUnavailable } from '../protocol/shard-messages.ts'
-import type { HealItem, HealMessage } from '../protocol/shard-messages.ts'
+import type { HealItem, HealMessage, ImportCommand } from '../protocol/shard-messages.ts'
 import type { HistoryReader } from '../replay/history.ts'
 import type { Background } from './background.ts'
 import type { Batch } from './batch.ts'
 import type { Commands } from './commands.ts'
 import { FOREST_SHARD } from './forest-shard.ts'
+import { OldForest } from './old-forest.ts'
+import { OldJoins } from './old-joins.ts'
 import type { Turn } from './turn.ts'
 
 /** Items of a message. */
@@ -46,18 +44,19 @@ type Step = HealMessage['step']
  * is derived from rows, what is done shows in them, and a start after the end costs a look at a note.
  */
 export class Healing {
+  private readonly joins: OldJoins
   private readonly parts: HealingParts
-  private readonly renames = new Map<string, OldRename & { readonly moved: number }>()
-  /** Positions of users' forwards of which the records lie with somebody else. */
-  private readonly arrivedRenames = new Set<string>()
+  private readonly forest: OldForest
   private readonly waitSettled: (() => void)[] = []
   private readonly waitHealed: (() => void)[] = []
   private isSettled: boolean
   private isHealed: boolean
-  private readonly count = { undone: 0, made: 0, adopted: 0, lost: 0 }
+  private readonly count = { undone: 0, made: 0, lost: 0 }
 
   constructor(parts: HealingParts) {
     this.parts = parts
+    this.joins = new OldJoins(parts)
+    this.forest = new OldForest(parts.turn)
     this.isHealed = parts.turn.parts.store.joinsHealed
     this.isSettled = this.isHealed
   }
@@ -90,6 +89,19 @@ export class Healing {
     this.wait(this.waitHealed, batch, action)
   }
 
+  /** Calls back with what of a command is new to the profile; the batch waits for it. */
+  withoutKnown(
+    { row, batch }: { readonly row: number; readonly batch: Batch },
+    command: ImportCommand,
+    then: (rest: ImportCommand) => void,
+  ): void {
+    const done = (rest: ImportCommand): void => {
+      then(rest)
+      this.parts.turn.whenDurable(() => batch.release())
+    }
+    this.run(this.joins.withoutKnown(row, command, done), batch)
+  }
+
   /** Whether it is not known yet where the records of a key are. */
   isUncertain(row: number): boolean {
     return !this.isHealed && (this.turn.profiles.identity(row).legacy ?? -1) >= 0
@@ -103,13 +115,13 @@ export class Healing {
       case 'tellArrived':
         return this.run(this.tellArrived(from, batch), batch)
       case 'renames':
-        for (const item of items) this.noteRename(from, item)
+        for (const item of items) this.forest.note(from, item)
         return
       case 'arrived':
         for (const item of items) this.noteArrived(item)
         return
       case 'undo':
-        for (const item of items) this.undo(item)
+        for (const item of items) this.joins.undo(item)
         return
       case 'settled':
         if (!this.isSettled) this.whenSettled(batch, () => undefined)
@@ -217,14 +229,9 @@ export class Healing {
     return [{ key: formatKey(key), sequence: decided, to, time, moved: legacy }]
   }
 
-  /** At the forest's shard. */
-  private noteRename(shard: number, { key, sequence, to, time, moved }: HealItem): void {
-    this.renames.set(key, { from: key, to, shard, sequence, time, moved, arrived: false })
-  }
-
   /** At the shard of the key, and at the forest's for users. */
   private noteArrived({ key, sequence }: HealItem): void {
-    if (!this.isSettled) this.arrivedRenames.add(`${key} ${sequence}`)
+    if (!this.isSettled) this.forest.noteArrived(key, sequence)
     if (this.ownerOf(key) !== this.turn.shard) return
     const { kind, key: id } = parseKey(key)
     const { profiles } = this.turn
@@ -237,35 +244,9 @@ export class Healing {
 
   /** At the forest's shard, which knows all renames now. */
   private *adopt(): Generator<void> {
-    for (const [key, rename] of this.renames) {
-      const moves = rename.moved === rename.sequence
-      const arrived = moves && this.arrivedRenames.has(`${key} ${rename.sequence}`)
-      this.renames.set(key, { ...rename, arrived })
-      yield
-    }
-    const closing = closingRenames(this.renames)
-    const undone = closing.map(({ from }) => this.undoOf(from))
-    for (const { from } of closing) this.renames.delete(from)
-    for (const [user, { to }] of this.renames) {
-      this.enter(parseKey(user), to)
-      yield
-    }
-    for (const [user, height] of heightsOf(this.renames)) {
-      this.raise(parseKey(user), height)
-      yield
-    }
-    this.count.undone = closing.length
-    this.renames.clear()
-    this.arrivedRenames.clear()
+    const undone = yield* this.forest.adopt()
+    this.count.undone = undone.length
     this.parts.turn.whenDurable(() => this.askUndo(undone))
-  }
-
-  private undoOf(user: string): HealItem {
-    const rename = this.renames.get(user)
-    if (rename === undefined) throw new Error(`${user} is not renamed`)
-    const { to, time, sequence, moved } = rename
-    const gone = moved < 0 || this.arrivedRenames.has(`${user} ${moved}`)
-    return { key: user, sequence, to, time, moved: gone ? -1 : moved }
   }
 
   private askUndo(undone: readonly HealItem[]): void {
@@ -279,58 +260,6 @@ export class Healing {
     }
   }
 
-  /** A rename is known to the forest from here on; one that it knows, or has undone, stays as it is. */
-  private enter({ key }: ProfileKey, to: string): void {
-    const { profiles } = this.turn
-    const place = { kind: KEY_KIND.rename, key }
-    const row = profiles.findKey(place.kind, key)
-    if (row >= 0 && profiles.identity(row).decided >= 0) return
-    const message = forwardText({ moves: false, links: [], event: null, cause: '' })
-    this.parts.turn.appendOwn(RECORD_KIND.forward, place, { name: to, message })
-    this.count.adopted++
-  }
-
-  private raise({ key }: ProfileKey, height: number): void {
-    const { profiles } = this.turn
-    const row = profiles.findKey(KEY_KIND.rename, key)
-    if (row >= 0 && (profiles.identity(row).height ?? 0) >= height) return
-    const place = { kind: KEY_KIND.rename, key }
-    this.parts.turn.appendOwn(RECORD_KIND.decided, place, { message: decidedText({ height }) })
-  }
-
-  /** The user stays who it is; what its forward moved and nobody has is its own again. */
-  private undo({ key, sequence, moved }: HealItem): void {
-    const { profiles } = this.turn
-    const user = parseKey(key)
-    const row = profiles.findKey(user.kind, user.key)
-    if (row < 0) return
-    const { decided, legacy } = profiles.identity(row)
-    if (decided !== sequence || legacy === undefined) return
-    if (moved < 0) this.restore(row, { whole: false })
-    else for (let left = this.forwardsSince(row, moved).length; left > 0; left--) this.restore(row)
-  }
-
-  private restore(row: number, { whole } = { whole: true }): void {
-    const { profiles } = this.turn
-    const key = profiles.keyOf(row)
-    const { forward } = profiles.identity(row)
-    const message = restoredText({ splits: false, origins: [formatKey(key)], whole, cause: '' })
-    const name = forward === null ? '' : formatKey(forward)
-    this.parts.turn.appendOwn(RECORD_KIND.restored, key, { name, message })
-  }
-
-  /** Where the row's forwards went, newest first, up to the one at `sequence`; none if it is gone. */
-  private forwardsSince(row: number, sequence: number): string[] {
-    const cursor = new RecordCursor()
-    const found: string[] = []
-    for (const record of this.parts.history.walk(this.turn.profiles.lastSequence(row))) {
-      if (cursor.over(record.bytes).at(0).kind === RECORD_KIND.forward) found.push(cursor.name)
-      if (record.sequence === sequence) return found
-      if (record.sequence < sequence) break
-    }
-    return []
-  }
-
   private settle(): void {
     this.isSettled = true
     for (const action of this.waitSettled.splice(0)) action()
@@ -342,7 +271,7 @@ export class Healing {
     const { profiles, store } = this.turn
     for (const row of profiles.sideRows()) {
       const { legacy = -1 } = profiles.identity(row)
-      if (legacy >= 0) this.makeAnew(row, legacy)
+      if (legacy >= 0) this.count[this.joins.makeAnew(row, legacy) ? 'made' : 'lost']++
       yield
     }
     this.parts.turn.whenDurable(() => {
@@ -355,31 +284,9 @@ export class Healing {
     for (const action of this.waitHealed.splice(0)) action()
   }
 
-  /** A forward of which nothing has arrived is undone and, in the same block, journalled again. */
-  private makeAnew(row: number, sequence: number): void {
-    const { profiles } = this.turn
-    const forwards = this.forwardsSince(row, sequence)
-    const first = forwards.at(-1)
-    if (first === undefined) {
-      this.count.lost++
-      return
-    }
-    const key = profiles.keyOf(row)
-    const state = profiles.identity(row)
-    const forward = (name: string, moves: boolean): number => {
-      const links = moves ? state.links.map(formatKey) : []
-      const message = forwardText({ moves, links, event: null, cause: '' })
-      return this.parts.turn.appendOwn(RECORD_KIND.forward, key, { name, message })
-    }
-    for (const _ of forwards) this.restore(row)
-    const command = forward(first, true)
-    if (forwards[0] !== first) forward(forwards[0], false)
-    this.parts.commands.begin(row, command, null)
-    this.count.made++
-  }
-
   private tellDone(): void {
-    const { undone, made, adopted, lost } = this.count
+    const { undone, made, lost } = this.count
+    const { adopted } = this.forest
     if (undone + made + adopted + lost === 0) return
     const parts = [
       `${made} joins whose records had not arrived are made`,

@@ -4,9 +4,13 @@
  */
 import { describe, expect, test } from 'vitest'
 import { ownerOf, parseKey } from '../../src/event/profile-key.ts'
+import { RENAMES_MAX } from '../../src/identity/limits.ts'
 import type { ShardClient } from '../../src/router/client.ts'
 import { recoverCopy } from './copies.ts'
+import { isAcknowledged } from './messages.ts'
+import type { Message } from './messages.ts'
 import { OldData } from './old-data.ts'
+import { Shoppers } from './shoppers.ts'
 import { EPOCH_MS, World } from './world.ts'
 
 const SHARDS = 3
@@ -15,7 +19,7 @@ const STEPS_MAX = 60_000
 /** Calls of store, port and clock, at each of which one run is cut short; more than there are. */
 const CALLS_MAX = 5_000
 /** Every so many calls are one; odd, so that each time the disks keep more or less. */
-const STRIDE = 3
+const STRIDE = 7
 
 /** Message ids by the profile that they belong to. */
 type Expected = Readonly<Record<string, readonly string[]>>
@@ -280,6 +284,19 @@ function rightAlready(directory: Directory): Story {
   }
 }
 
+/** Events that were not answered before the crash came again, and were taken by the user. */
+function sentAgain(directory: Directory): Story {
+  const { old } = directory
+  const [user, renamed, device] = [directory.user(1), directory.user(2), directory.device(0)]
+  old.track(user, 'again u1')
+  old.join(user, renamed)
+  old.track(device, 'again a1', 'again a2', 'again a3')
+  old.confirm(old.forward(device, user))
+  old.track(renamed, 'again a3', 'again a2')
+  const ids = ['again u1', 'again a1', 'again a2', 'again a3']
+  return { expected: { [renamed]: ids }, leads: { [device]: renamed } }
+}
+
 const STORIES = {
   confirmedAndLost,
   stuck,
@@ -287,6 +304,7 @@ const STORIES = {
   longCircle,
   circleOverImports,
   rightAlready,
+  sentAgain,
 } as const
 
 function all(directory: Directory): Story {
@@ -336,4 +354,106 @@ describe('data of the first format', () => {
       expect(cuts).toBeGreaterThan(20)
     }, 120_000)
   }
+
+  test('serving goes on: who comes while a circle is undone is let in after it', async () => {
+    const directory = new Directory()
+    const { world } = directory
+    const { expected, leads } = circle(directory)
+    const [root] = Object.keys(expected)
+    const users = Object.keys(leads).filter((id) => id.startsWith('user:'))
+    const shoppers = new Shoppers(world)
+    world.boot()
+    await directory.until(() => world.ready)
+    expect(directory.healed).toBe(false)
+    const messages = users.flatMap((id, i) => {
+      const user = id.slice(5)
+      return [
+        shoppers.message({ type: 'track', user, anonymous: null, event: 'Product Viewed' }),
+        shoppers.message({ type: 'identify', user, anonymous: `new${i}` }),
+        shoppers.message({ type: 'alias', user, anonymous: null, previous: root.slice(5) }),
+      ]
+    })
+    messages.forEach((message, i) => shoppers.post({ lane: i % 4 }, [message], 'batch'))
+    await directory.rest()
+    expect(messages.filter((message) => !isAcknowledged(message))).toEqual([])
+    expect(messages.map(({ refused }) => refused).filter((code) => code !== null)).toEqual([])
+    const ids = [...expected[root], ...messages.map(({ id }) => id)]
+    await checkAll(directory, { expected: { [root]: ids }, leads })
+  })
+
+  test('a device whose history is not found yet is asked about again when it is', async () => {
+    const directory = new Directory()
+    const { world, old } = directory
+    const [device, user, second] = [directory.device(0), directory.user(1), directory.user(2)]
+    old.track(device, 'first')
+    old.confirm(old.forward(device, user))
+    const shoppers = new Shoppers(world)
+    world.boot()
+    await directory.until(() => world.ready)
+    const login = { anonymous: device.slice(10), user: second.slice(5) }
+    const message = shoppers.message({ type: 'identify', ...login })
+    shoppers.post({ lane: 0 }, [message], 'batch')
+    await directory.rest()
+    expect(isAcknowledged(message)).toBe(true)
+    await checkAll(directory, {
+      expected: { [user]: ['first'], [second]: [message.id] },
+      leads: { [device]: second },
+    })
+  })
+
+  test('renames are in the forest: a chain longer than allowed holds, and grows no more', async () => {
+    const directory = new Directory()
+    const { world, old } = directory
+    const users = Array.from({ length: RENAMES_MAX + 4 }, (_, i) => directory.user(i % SHARDS))
+    const ids = users.map((user) => `event of ${user}`)
+    users.forEach((user, i) => {
+      old.track(user, ids[i])
+      if (i > 0) old.join(users[i - 1], user)
+    })
+    const [first] = users
+    const last = users[users.length - 1]
+    const other = directory.user(0)
+    const shoppers = new Shoppers(world)
+    world.boot()
+    await directory.rest()
+    const alias = (previous: string, user: string): Message => {
+      const who = { user: user.slice(5), anonymous: null, previous: previous.slice(5) }
+      const message = shoppers.message({ type: 'alias', ...who })
+      shoppers.post({ lane: 0 }, [message], 'batch')
+      return message
+    }
+    const [known, opposite] = [alias(first, last), alias(last, users[2])]
+    await directory.rest()
+    const longer = alias(first, other)
+    await directory.rest()
+    expect([known.refused, opposite.refused]).toEqual([null, null])
+    expect(longer.refused).toBe('ERR_IDENTITY_FORWARDS')
+    const everything = [...ids, known.id, opposite.id].sort()
+    expect(await directory.eventsOf(last)).toEqual(everything)
+  })
+
+  test('an alias of users shows no device of that name', async () => {
+    const directory = new Directory()
+    const { world, old } = directory
+    const [user, renamed, again] = [directory.user(0), directory.user(1), directory.user(2)]
+    old.track(user, 'u1')
+    old.join(user, renamed)
+    old.asked(renamed, 'alias 1', { previous_id: user.slice(5) })
+    const join = old.forward(renamed, again)
+    old.arrives(join, again, { links: [...join.links, `anonymous:${user.slice(5)}`] })
+    old.confirm(join)
+    old.asked(again, 'alias 2', { previous_id: renamed.slice(5) })
+    world.boot()
+    await directory.rest()
+    const { live } = await directory.profile(again)
+    const { links } = JSON.parse(live) as { links: { id: string }[] }
+    expect(links.map(({ id }) => id).sort()).toEqual([user, renamed].sort())
+  })
+
+  test('where nothing is left to heal, a start writes nothing', async () => {
+    const directory = new Directory()
+    directory.world.boot()
+    await directory.rest()
+    expect(directory.records()).toBe(0)
+  })
 })
