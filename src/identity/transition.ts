@@ -113,8 +113,9 @@ function legacyForward(
 }
 
 /** What is decided about a key now comes after what is left of its past was settled. */
-function healed({ legacy, ...state }: Identity): Identity {
-  return state
+function healed(state: Identity): Identity {
+  const { legacy: _, ...now } = state
+  return now
 }
 
 function confirmed(state: Identity, of: number | null): Step {

@@ -7,6 +7,7 @@ import { ownerOf, parseKey } from '../../src/event/profile-key.ts'
 import { RENAMES_MAX } from '../../src/identity/limits.ts'
 import type { ShardClient } from '../../src/router/client.ts'
 import { recoverCopy } from './copies.ts'
+import { JournalView } from './journal-view.ts'
 import { isAcknowledged } from './messages.ts'
 import type { Message } from './messages.ts'
 import { OldData } from './old-data.ts'
@@ -16,6 +17,8 @@ import { EPOCH_MS, World } from './world.ts'
 const SHARDS = 3
 const DAY_MS = 86_400_000
 const STEPS_MAX = 60_000
+/** Rows that take many turns to walk through. */
+const CROWD = 9_000
 /** Calls of store, port and clock, at each of which one run is cut short; more than there are. */
 const CALLS_MAX = 5_000
 /** Every so many calls are one; odd, so that each time the disks keep more or less. */
@@ -35,7 +38,7 @@ class Directory {
   readonly old: OldData
   private readonly used = new Map<string, number>()
 
-  constructor({ kept = 0 } = {}) {
+  constructor({ kept = 0, turnMs = 0.01 } = {}) {
     this.world = new World({
       seed: 1,
       shardCount: SHARDS,
@@ -45,7 +48,7 @@ class Directory {
         notify: () => 0.1,
         port: () => 0.1,
         peer: () => 0.1,
-        soon: () => 0.01,
+        soon: () => turnMs,
         together: () => 1,
         kept: (waiting) => Math.floor(waiting * kept),
         lastWords: () => false,
@@ -68,6 +71,12 @@ class Directory {
     const limit = scheduler.steps + STEPS_MAX
     await scheduler.run(() => reached() || scheduler.steps > limit)
     if (!reached()) throw new Error('it does not come to an end')
+  }
+
+  /** So many devices that logged in before they did anything: a long walk through the rows. */
+  crowd(): void {
+    const user = this.user(0)
+    for (let i = 0; i < CROWD; i++) this.old.forward(this.device(i % SHARDS), user)
   }
 
   get healed(): boolean {
@@ -356,9 +365,10 @@ describe('data of the first format', () => {
   }
 
   test('serving goes on: who comes while a circle is undone is let in after it', async () => {
-    const directory = new Directory()
+    const directory = new Directory({ turnMs: 1 })
     const { world } = directory
     const { expected, leads } = circle(directory)
+    directory.crowd()
     const [root] = Object.keys(expected)
     const users = Object.keys(leads).filter((id) => id.startsWith('user:'))
     const shoppers = new Shoppers(world)
@@ -381,12 +391,34 @@ describe('data of the first format', () => {
     await checkAll(directory, { expected: { [root]: ids }, leads })
   })
 
+  test('a rename that comes before the forest is whole waits for it', async () => {
+    const directory = new Directory({ turnMs: 1 })
+    const { world, old } = directory
+    const [user, renamed, third] = [directory.user(2), directory.user(1), directory.user(0)]
+    old.track(user, 'u')
+    old.join(user, renamed)
+    directory.crowd()
+    const shoppers = new Shoppers(world)
+    world.boot()
+    await directory.until(() => world.ready)
+    const who = { user: third.slice(5), anonymous: null, previous: user.slice(5) }
+    const message = shoppers.message({ type: 'alias', ...who })
+    shoppers.post({ lane: 0 }, [message], 'batch')
+    await directory.rest()
+    expect(isAcknowledged(message)).toBe(true)
+    await checkAll(directory, {
+      expected: { [third]: ['u', message.id] },
+      leads: { [user]: third, [renamed]: third },
+    })
+  })
+
   test('a device whose history is not found yet is asked about again when it is', async () => {
-    const directory = new Directory()
+    const directory = new Directory({ turnMs: 1 })
     const { world, old } = directory
     const [device, user, second] = [directory.device(0), directory.user(1), directory.user(2)]
     old.track(device, 'first')
     old.confirm(old.forward(device, user))
+    directory.crowd()
     const shoppers = new Shoppers(world)
     world.boot()
     await directory.until(() => world.ready)
@@ -398,6 +430,30 @@ describe('data of the first format', () => {
     await checkAll(directory, {
       expected: { [user]: ['first'], [second]: [message.id] },
       leads: { [device]: second },
+    })
+  })
+
+  test('what has arrived is not moved again', async () => {
+    const directory = new Directory()
+    const { world, old } = directory
+    const [user, renamed, second] = [directory.user(0), directory.user(1), directory.user(2)]
+    const [device, stays] = [directory.device(2), directory.device(0)]
+    for (const id of [user, device, stays]) old.track(id, `event of ${id}`)
+    old.join(stays, user)
+    old.join(user, renamed)
+    old.join(device, user, renamed)
+    old.forward(device, second)
+    const view = new JournalView(world.disks, () => 0)
+    view.refresh()
+    const before = view.imports.length
+    world.boot()
+    await directory.rest()
+    view.refresh()
+    expect(before).toBe(3)
+    expect(view.imports.slice(before)).toEqual([])
+    await checkAll(directory, {
+      expected: { [renamed]: [user, device, stays].map((id) => `event of ${id}`) },
+      leads: { [user]: renamed, [stays]: renamed },
     })
   })
 
