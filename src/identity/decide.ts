@@ -1,6 +1,6 @@
 import { formatKey, sameKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
-import { HISTORY_MAX, LINKS_MAX, RENAMES_MAX } from './limits.ts'
+import { HISTORY_MAX, LINKS_MAX, OLD_RENAMES_MAX, RENAMES_MAX } from './limits.ts'
 import type { Identity } from './transition.ts'
 
 /** What a profile that is to be joined brings along. */
@@ -87,12 +87,13 @@ export function decideRename(forest: Forest, user: ProfileKey, to: ProfileKey): 
 
 function rootOf(forest: Forest, user: ProfileKey): ProfileKey {
   let at = user
-  for (let hops = 0; hops <= RENAMES_MAX; hops++) {
+  // Chains that were made before there was a bound are longer than it.
+  for (let hops = 0; hops <= OLD_RENAMES_MAX; hops++) {
     const next = forest.renamedTo(at)
     if (next === null) return at
     at = next
   }
-  throw new Error(`the forest of renames is deeper than ${RENAMES_MAX}`)
+  throw new Error(`the forest of renames is deeper than ${OLD_RENAMES_MAX}`)
 }
 
 /** The number after the colon of `shard:sequence`; -1 of ''. */

@@ -4,6 +4,8 @@ export const LINKS_MAX = 256
 export const HISTORY_MAX = 1_000_000
 /** Longest chain of renames (a user renamed to a user renamed to …). */
 export const RENAMES_MAX = 8
+/** Longest chain of renames that was made before there was a bound, and is kept. */
+export const OLD_RENAMES_MAX = 1_000_000
 /** Longest walk along forwards: an anonymous id's, then a chain of renames. */
 export const FORWARD_HOPS_MAX = RENAMES_MAX + 2
 /** Profiles that a key's events went to before, which are remembered. */

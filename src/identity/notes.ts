@@ -13,6 +13,8 @@ export interface ForwardNote {
   readonly event: Uint8Array<ArrayBuffer> | null
   /** Position of the rename that is carried out here. */
   readonly cause: string
+  /** Its records may be with the target already, under their message ids. */
+  readonly once?: boolean
   /** Written by the first format: whether its records have arrived is not certain. */
   readonly legacy: boolean
 }
@@ -56,9 +58,9 @@ export interface DecidedNote {
 }
 
 export function forwardText(note: Omit<ForwardNote, 'legacy'>): string {
-  const { moves, links, event, cause } = note
+  const { moves, links, event, cause, once } = note
   const bytes = event === null ? null : Buffer.from(event).toString('base64')
-  return JSON.stringify({ v: 2, moves, links, event: bytes, cause })
+  return JSON.stringify({ v: 2, moves, links, event: bytes, cause, once })
 }
 
 export function readForward(message: string): ForwardNote {
@@ -66,10 +68,11 @@ export function readForward(message: string): ForwardNote {
   if (message === '') return { ...none, moves: false, legacy: true }
   const note = parse(message)
   if (note.v === undefined) return { ...none, moves: true, legacy: true }
-  const { moves, cause, event } = note
+  const { moves, cause, event, once } = note
   if (typeof moves !== 'boolean' || typeof cause !== 'string') throw corrupt(message)
   const bytes = typeof event === 'string' ? new Uint8Array(Buffer.from(event, 'base64')) : null
-  return { moves, cause, links: texts(note.links, message), event: bytes, legacy: false }
+  const links = texts(note.links, message)
+  return { moves, cause, links, event: bytes, once: once === true, legacy: false }
 }
 
 export function importText(note: Omit<ImportNote, 'legacy'>): string {

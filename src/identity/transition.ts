@@ -1,6 +1,6 @@
-import { parseKey, sameKey } from '../event/profile-key.ts'
+import { formatKey, parseKey, sameKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
-import { RECORD_KIND } from '../event/record.ts'
+import { KEY_KIND, RECORD_KIND } from '../event/record.ts'
 import type { RecordCursor } from '../event/record-cursor.ts'
 import { FORMER_MAX, SPLITS_MAX } from './limits.ts'
 import { readConfirmed, readDecided, readForward, readImport } from './notes.ts'
@@ -33,6 +33,11 @@ export interface Identity {
   readonly cause?: string
   /** Who was given records back, and with which command, newest last. */
   readonly splits?: readonly { readonly from: string; readonly position: string }[]
+  /**
+   * Of a key that the first format forwarded: sequence of the forward that moved its records, whose
+   * arrival nothing vouches for; -1 where none moved any, or they are known to have arrived.
+   */
+  readonly legacy?: number
 }
 
 /** What a transition asks of whoever keeps the profile. */
@@ -80,8 +85,9 @@ export function transition(state: Identity, cursor: RecordCursor, sequence: numb
 function forwarded(state: Identity, cursor: RecordCursor, sequence: number): Step {
   const to = parseKey(cursor.name)
   const note = readForward(cursor.message)
+  if (note.legacy) return [legacyForward(state, cursor, { sequence, moves: note.moves }), ['empty']]
   const next: Identity = {
-    ...state,
+    ...healed(state),
     forward: to,
     decided: sequence,
     former: formerOf(state, to, cursor.arrivalTime),
@@ -91,21 +97,48 @@ function forwarded(state: Identity, cursor: RecordCursor, sequence: number): Ste
   return [next, note.moves ? ['empty', 'send'] : ['empty']]
 }
 
+/** The first format confirmed some that never arrived, so its confirmations are not believed. */
+function legacyForward(
+  state: Identity,
+  cursor: RecordCursor,
+  { sequence, moves }: { readonly sequence: number; readonly moves: boolean },
+): Identity {
+  const to = parseKey(cursor.name)
+  const former = formerOf(state, to, cursor.arrivalTime)
+  const next = { ...state, forward: to, decided: sequence, former }
+  if (moves) return { ...next, legacy: sequence }
+  // That a device without history was forwarded leaves nothing to heal.
+  const counts = state.legacy === undefined && cursor.keyKind === KEY_KIND.user
+  return counts ? { ...next, legacy: -1 } : next
+}
+
+/** What is decided about a key now comes after what is left of its past was settled. */
+function healed(state: Identity): Identity {
+  const { legacy: _, ...now } = state
+  return now
+}
+
 function confirmed(state: Identity, of: number | null): Step {
-  const pending = of === null ? [] : state.pending.filter((sequence) => sequence !== of)
-  return [{ ...state, pending }, []]
+  if (of === null) return [state, []]
+  return [{ ...state, pending: state.pending.filter((sequence) => sequence !== of) }, []]
 }
 
 function imported(state: Identity, from: ProfileKey, note: ImportNote, time: number): Step {
   const link = { ...from, source: note.source, slices: note.slice + 1, done: note.last, time }
   const links = [...state.links.filter((known) => !sameKey(known, from)), link]
-  for (const id of note.links) {
+  for (const id of note.legacy ? withoutPhantoms(note.links, links) : note.links) {
     const key = parseKey(id)
     if (!links.some((known) => sameKey(known, key))) links.push({ ...key, source: '', time })
   }
   const folds = note.last && state.forward === null
   const command = note.legacy ? 'refoldHere' : 'refold'
   return [{ ...state, links }, folds ? [command] : []]
+}
+
+/** In the first format an alias of a user linked a device of that name too, which there is not. */
+function withoutPhantoms(ids: readonly string[], links: readonly Link[]): readonly string[] {
+  const users = new Set([...ids, ...links.map(formatKey)])
+  return ids.filter((id) => !id.startsWith('anonymous:') || !users.has(`user:${id.slice(10)}`))
 }
 
 function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
@@ -120,7 +153,7 @@ function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
 function restored(state: Identity, cursor: RecordCursor, sequence: number): Step {
   const { splits, whole, cause } = readRestored(cursor.message)
   const next: Identity = {
-    ...state,
+    ...healed(state),
     forward: null,
     decided: sequence,
     former: formerOf(state, null, cursor.arrivalTime),

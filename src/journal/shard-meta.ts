@@ -29,7 +29,7 @@ export interface ShardPlace {
   readonly shardCount: number
 }
 
-const KEYS: ReadonlySet<string> = new Set(['shard', 'checkpoint'])
+const KEYS: ReadonlySet<string> = new Set(['shard', 'checkpoint', 'joinsHealed'])
 
 /**
  * Refuses a shard that is gone from a directory where all shards were made: opening it would make an

@@ -296,6 +296,19 @@ export class ShardStore {
     return this.nextSequence
   }
 
+  /** Whether joins of the first format have been looked through, and made where they were not. */
+  get joinsHealed(): boolean {
+    return this.environment.meta.get(JOINS_HEALED) !== undefined
+  }
+
+  /** Resolves when it is on disk, with all that was appended before. */
+  async noteJoinsHealed(): Promise<void> {
+    await this.durable()
+    await this.write('note of healed joins', 0, () =>
+      this.environment.meta.put(JOINS_HEALED, 'yes'),
+    )
+  }
+
   readCheckpoint(): CheckpointMeta | null {
     return this.checkpoint.read()
   }
@@ -441,6 +454,7 @@ export class ShardStore {
   }
 }
 
+const JOINS_HEALED = 'joinsHealed'
 const PRUNED_A_TIME = 1000
 /** Blocks in one transaction. */
 export const DROPPED_A_TIME = 256

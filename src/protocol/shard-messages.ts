@@ -73,6 +73,7 @@ export type PeerMessage =
       readonly ask: readonly string[]
     }
   | Command
+  | HealMessage
   | { readonly type: 'applied'; readonly id: number; readonly result: BatchResult }
 
 /**
@@ -100,6 +101,8 @@ export interface ImportCommand extends CommandHead {
   /** The moved records under the source's key, oldest first. */
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly count: number
+  /** The target may have some of the records already, under their message ids. */
+  readonly once: boolean
   /** With the last slice: the identify or alias; null where an earlier command has it. */
   readonly event: Uint8Array<ArrayBuffer> | null
   readonly predict: PredictRequest | null
@@ -117,6 +120,33 @@ export interface SplitCommand extends CommandHead {
   readonly type: 'split'
   readonly origins: readonly string[]
   readonly predict: null
+}
+
+/**
+ * Between shards that open data of the first format, see `src/shard/healing.ts`. `tellRenames` and
+ * `tellArrived` ask for `renames` and `arrived`, and are answered after these; `undo` when it is
+ * durable; `settled` when the forest of renames is whole. Any may be sent again.
+ */
+export interface HealMessage {
+  readonly type: 'heal'
+  readonly id: number
+  readonly step: 'tellRenames' | 'renames' | 'undo' | 'settled' | 'tellArrived' | 'arrived'
+  readonly items: readonly HealItem[]
+  readonly predict: null
+}
+
+/** Of a forward: its key, and the sequence of its record in the shard of the key. */
+export interface HealItem {
+  readonly key: string
+  readonly sequence: number
+  /** A rename: where it goes, when it was; '' and 0 of others. */
+  readonly to: string
+  readonly time: number
+  /**
+   * A rename: sequence of the key's forward that moved records. To be undone: of the one that moved
+   * what comes back. -1 for none.
+   */
+  readonly moved: number
 }
 
 type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>

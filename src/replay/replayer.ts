@@ -39,6 +39,8 @@ export class Replayer {
   readonly marked = new Set<number>()
   /** Rows of which the journal says already that they were folded again with all they have. */
   readonly journalled = new Set<number>()
+  /** Rows with records not folded that came after the journal said so. */
+  private readonly deferredSince = new Set<number>()
   refolding: Refolding
   private readonly profiles: ProfileStore
   private readonly fold: Fold
@@ -78,12 +80,14 @@ export class Replayer {
     this.profiles.noteFolded(row)
     this.marked.delete(row)
     this.journalled.delete(row)
+    this.deferredSince.delete(row)
   }
 
   private applyFolded(row: number, cursor: RecordCursor, sequence: number): void {
     this.profiles.countRecord(row, cursor.arrivalTime)
     if (isDeferred(cursor.flags)) {
       this.profiles.noteUnfolded(row, sequence)
+      if (this.journalled.has(row)) this.deferredSince.add(row)
       // A join's last slice says when all of them are there.
       if ((cursor.flags & RECORD_FLAG.imported) === 0) this.mark(row)
       return
@@ -109,6 +113,7 @@ export class Replayer {
   private applyRefold(row: number): void {
     if (!this.profiles.isMarked(row, ROW_MARK.refold)) return
     this.journalled.add(row)
+    this.deferredSince.delete(row)
     if (this.refolding === 'later') return
     foldAgain({ profiles: this.profiles, fold: this.fold, row }, this.history)
     this.refolded(row)
@@ -126,7 +131,10 @@ export class Replayer {
 
   /** What a join moved may all have arrived after what was there, and is folded then. */
   private hasUnfolded(row: number, kind: number): boolean {
-    return kind !== RECORD_KIND.import || this.profiles.unfolded(row) < Number.POSITIVE_INFINITY
+    if (kind !== RECORD_KIND.import) return true
+    // What the journal says was folded is so in a replay that folds later, too.
+    if (this.journalled.has(row)) return this.deferredSince.has(row)
+    return this.profiles.unfolded(row) < Number.POSITIVE_INFINITY
   }
 
   private empty(row: number): void {
@@ -139,6 +147,7 @@ export class Replayer {
     this.profiles.setMark(row, ROW_MARK.refold, true)
     this.marked.add(row)
     this.journalled.delete(row)
+    this.deferredSince.delete(row)
   }
 }
 

@@ -17,6 +17,7 @@ import { Checkpointer } from './checkpointer.ts'
 import { Commands } from './commands.ts'
 import { DedupeWindow } from './dedupe.ts'
 import { Deliveries } from './deliveries.ts'
+import { Healing } from './healing.ts'
 import { Ingress } from './ingress.ts'
 import type { Part } from './ingress.ts'
 import { Joins } from './joins.ts'
@@ -90,6 +91,7 @@ export class ShardActor {
   private readonly background: Background
   private readonly refolder: Refolder
   private readonly commands: Commands
+  private readonly healing: Healing
   private readonly deliveries: Deliveries
   private readonly ingress: Ingress
   private readonly queries: Queries
@@ -146,8 +148,17 @@ export class ShardActor {
     const { turn, replayer, background } = this
     this.refolder = new Refolder({ turn, profiles, fold, replayer, history, background })
     this.commands = new Commands(turn, history, background)
-    this.deliveries = new Deliveries(turn, this.commands, this.refolder)
-    this.turn.joining = new Joins(turn, this.commands)
+    this.healing = new Healing({
+      turn,
+      history,
+      background,
+      commands: this.commands,
+      report: (detail) => this.send({ type: 'state', state: this.life.state, detail }),
+      failed: (error) => this.fail(error),
+    })
+    const { commands, refolder, healing } = this
+    this.deliveries = new Deliveries(turn, { commands, refolder, healing })
+    this.turn.joining = new Joins(turn, commands, healing)
     this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
     this.ingress = new Ingress(
       options,
@@ -200,6 +211,7 @@ export class ShardActor {
     }
     this.life.send('RECOVERED')
     this.commands.takeUpPending()
+    this.healing.begin()
     this.endTurn()
     this.startTicks()
   }
@@ -291,7 +303,8 @@ export class ShardActor {
       return this.turn.applyRecords(message.bytes, place)
     }
     this.turn.addBatch(batch)
-    if (message.type === 'import') this.deliveries.importSlice(message, batch)
+    if (message.type === 'heal') this.healing.take(from.shard, message, batch)
+    else if (message.type === 'import') this.deliveries.importSlice(message, batch)
     else if (message.type === 'rename') this.deliveries.rename(message, batch)
     else this.deliveries.split(message, batch)
   }
@@ -468,6 +481,7 @@ export class ShardActor {
     const before = this.clock.now() - this.options.retentionMs - this.retentionLagMs
     // A join that is under way reads the history that it moves.
     if (before === Number.NEGATIVE_INFINITY || this.commands.size > 0) return
+    if (!this.healing.healed) return
     for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
       if ((await this.store.dropBlocksWrittenBefore(before)) === 0) return
     }

@@ -30,6 +30,7 @@ interface Underway {
   readonly note: {
     readonly links: readonly string[]
     readonly event: Uint8Array<ArrayBuffer> | null
+    readonly once?: boolean
   }
   readonly moves: boolean
   slice: number
@@ -180,7 +181,8 @@ export class Commands {
     const place = this.rows.get(at.row)?.get(at.sequence)
     const predict = !slice.last || place === undefined ? null : predictOf(place)
     const event = slice.last ? note.event : null
-    return { type: 'import', ...head, ...slice, slice: at.slice, links: note.links, event, predict }
+    const { links, once = false } = note
+    return { type: 'import', ...head, ...slice, slice: at.slice, links, once, event, predict }
   }
 
   private plainCommand({ row, sequence, head, note }: Underway, cursor: RecordCursor): Command {

@@ -11,6 +11,7 @@ import { keyOfRecord } from '../replay/replayer.ts'
 import type { Batch } from './batch.ts'
 import { eventFor } from './commands.ts'
 import type { Commands } from './commands.ts'
+import type { Healing } from './healing.ts'
 import type { Refolder } from './refolder.ts'
 import type { Place, Turn } from './turn.ts'
 
@@ -23,20 +24,39 @@ export class Deliveries {
   private readonly turn: Turn
   private readonly commands: Commands
   private readonly refolder: Refolder
+  private readonly healing: Healing
 
-  constructor(turn: Turn, commands: Commands, refolder: Refolder) {
+  constructor(
+    turn: Turn,
+    { commands, refolder, healing }: { commands: Commands; refolder: Refolder; healing: Healing },
+  ) {
     this.turn = turn
     this.commands = commands
     this.refolder = refolder
+    this.healing = healing
   }
 
   /** Journals moved records; with the last slice the profile is folded again, then its event applied. */
   importSlice(command: ImportCommand, batch: Batch): void {
+    const { kind, key } = parseKey(command.to)
+    const row = this.turn.parts.profiles.ensureKey(kind, key)
+    // What goes on from here goes after what was here before.
+    if (this.healing.isUncertain(row)) {
+      return this.healing.whenHealed(batch, () => this.importSlice(command, batch))
+    }
+    if (!command.once || !this.isNew(row, command)) return this.importNow(row, command, batch)
+    this.healing.withoutKnown({ row, batch }, command, (rest) => this.importNow(row, rest, batch))
+  }
+
+  private isNew(row: number, command: ImportCommand): boolean {
+    const { links } = this.turn.parts.profiles.identity(row)
+    return isNewSlice(links, parseKey(command.from), command)
+  }
+
+  private importNow(row: number, command: ImportCommand, batch: Batch): void {
     const { profiles, shard } = this.turn.parts
-    const key = parseKey(command.to)
-    const from = parseKey(command.from)
-    const row = profiles.ensureKey(key.kind, key.key)
-    const isNew = isNewSlice(profiles.identity(row).links, from, command)
+    const key = profiles.keyOf(row)
+    const isNew = this.isNew(row, command)
     if (isNew) this.journalSlice(command, key)
     if (isNew && command.last && profiles.forwardOf(row) !== null) {
       return this.forwardOn(row, command, batch)
@@ -83,7 +103,8 @@ export class Deliveries {
     const { forward } = profiles.identity(row)
     if (forward === null) throw new Error('the profile is not forwarded')
     const links = [command.from, ...command.links]
-    const message = forwardText({ moves: true, links, event: command.event, cause: '' })
+    const { event, once } = command
+    const message = forwardText({ moves: true, links, event, cause: '', once })
     const own = { name: formatKey(forward), message }
     const sequence = this.turn.appendOwn(RECORD_KIND.forward, profiles.keyOf(row), own)
     this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })

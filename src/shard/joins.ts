@@ -2,7 +2,7 @@ import { formatKey, ownerOf, parseKey, sameKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
 import { hashBytes } from '../event/hash.ts'
 import { KEY_KIND, RECORD_KIND } from '../event/record.ts'
-import type { RecordCursor } from '../event/record-cursor.ts'
+import { RecordCursor } from '../event/record-cursor.ts'
 import { MESSAGE_ID_SEED } from '../event/record-writer.ts'
 import { admit, decideLogin, decideRename } from '../identity/decide.ts'
 import type { Decision, Forest } from '../identity/decide.ts'
@@ -10,11 +10,10 @@ import { decidedText, forwardText } from '../identity/notes.ts'
 import type { JoinRequest } from '../protocol/shard-messages.ts'
 import { isAlias, keyOfRecord, previousKey } from '../replay/replayer.ts'
 import type { Commands } from './commands.ts'
+import { FOREST_SHARD } from './forest-shard.ts'
+import type { Healing } from './healing.ts'
 import { copyOf } from './turn.ts'
 import type { Joining, Place, Turn } from './turn.ts'
-
-/** The shard that keeps the forest of renames. */
-export const FOREST_SHARD = 0
 
 /**
  * Decides what an identify or alias joins; the machine that follows is in `src/identity/`.
@@ -27,13 +26,15 @@ export const FOREST_SHARD = 0
 export class Joins implements Joining {
   private readonly turn: Turn
   private readonly commands: Commands
+  private readonly healing: Healing
   /** Rows → what joins that are on their way to them were promised. */
   private readonly held = new Map<number, { links: number; records: number }>()
   private readonly forest: Forest
 
-  constructor(turn: Turn, commands: Commands) {
+  constructor(turn: Turn, commands: Commands, healing: Healing) {
     this.turn = turn
     this.commands = commands
+    this.healing = healing
     this.forest = {
       renamedTo: ({ key }) => {
         const to = this.placeOf(key)?.forward ?? null
@@ -49,6 +50,12 @@ export class Joins implements Joining {
   }
 
   handle(cursor: RecordCursor, place: Place): void {
+    if (!this.healing.settled) {
+      // Renames of old data are not all known yet, or in a circle.
+      const bytes = copyOf(cursor)
+      const handle = (): void => this.handle(new RecordCursor().over(bytes).at(0), place)
+      return this.healing.whenSettled(place.batch, handle)
+    }
     switch (place.stage) {
       case 'link':
         return this.link(cursor, place)
@@ -63,6 +70,16 @@ export class Joins implements Joining {
       default:
         return this.turn.applyOne(cursor, place)
     }
+  }
+
+  keeps(cursor: RecordCursor, place: Place): boolean {
+    if (this.healing.settled) return false
+    const bytes = copyOf(cursor)
+    const next = { ...place, hops: 1 }
+    this.healing.whenSettled(place.batch, () => {
+      this.turn.applyOne(new RecordCursor().over(bytes).at(0), next)
+    })
+    return true
   }
 
   /** At the shard of the anonymous id that the event names. */
@@ -143,6 +160,11 @@ export class Joins implements Joining {
     const { profiles } = this.turn.parts
     const source = parseKey(joinOf(place).source)
     const row = profiles.ensureKey(source.kind, source.key)
+    if (this.healing.isUncertain(row)) {
+      const bytes = copyOf(cursor)
+      const decide = (): void => this.decide(new RecordCursor().over(bytes).at(0), place)
+      return this.healing.whenHealed(place.batch, decide)
+    }
     if (this.isSettled(cursor, source, row, place)) return
     const target = keyOfRecord(cursor)
     const links = profiles.identity(row).links.map(formatKey)

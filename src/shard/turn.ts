@@ -46,6 +46,8 @@ export type PeerResult = (result: BatchResult) => void
 export interface Joining {
   /** Decides about the record, and applies it here or passes it on. */
   handle(cursor: RecordCursor, place: Place): void
+  /** Keeps a record that was passed on too often while that may be a fault of old data; or not. */
+  keeps(cursor: RecordCursor, place: Place): boolean
 }
 
 /** Where a record stands: its batch, its index there, its stage, and how far it has come. */
@@ -231,6 +233,7 @@ export class Turn {
     const { forward, former } = profiles.identity(row)
     if (forward === null) throw new Error('the profile is not forwarded')
     if (place.hops >= FORWARD_HOPS_MAX) {
+      if (this.joining?.keeps(cursor, place) === true) return
       const reason = `the profile is forwarded more than ${FORWARD_HOPS_MAX} times`
       return batch.reject(record, 'ERR_IDENTITY_FORWARDS', reason)
     }

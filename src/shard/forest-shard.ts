@@ -1,0 +1,2 @@
+/** The shard that keeps the forest of renames. */
+export const FOREST_SHARD = 0
