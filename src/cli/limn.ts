@@ -6,6 +6,7 @@ import { datasetCommand } from './dataset.ts'
 import { deadLettersCommand } from './deadletters.ts'
 import { demoCommand } from './demo.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { identityCommand } from './identity.ts'
 import { importCommand } from './import.ts'
 import { keysCommand } from './keys.ts'
 import { modelsCommand } from './models.ts'
@@ -33,6 +34,7 @@ for (const make of [
   evaluateCommand,
   modelsCommand,
   profileCommand,
+  identityCommand,
   checkCommand,
   keysCommand,
   deadLettersCommand,

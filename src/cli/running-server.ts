@@ -13,8 +13,18 @@ export class RunningServer {
     this.token = token
   }
 
+  /** Needs a token with scope admin. */
+  async undoJoin(id: string): Promise<QueryReply> {
+    return this.send('POST', `/v1/profiles/${encodeURIComponent(id)}/identity/undo`)
+  }
+
   async query(query: Query): Promise<QueryReply> {
-    const response = await fetch(this.address + pathOf(query), {
+    return this.send('GET', pathOf(query))
+  }
+
+  private async send(method: 'GET' | 'POST', path: string): Promise<QueryReply> {
+    const response = await fetch(this.address + path, {
+      method,
       headers: { authorization: `Bearer ${this.token}` },
     })
     return { status: response.status, body: await response.text() }
@@ -28,12 +38,16 @@ export class RunningServer {
 export function runningServer(
   config: ServerConfig,
   token: string | undefined,
+  scope: 'read' | 'admin' = 'read',
 ): RunningServer | null {
   const lock = readLock(config.storage.dir)
   if (lock === null) return null
-  const given = token ?? process.env.LIMN_READ_TOKEN ?? config.bootstrap.readToken
+  const { bootstrap } = config
+  const name = scope === 'read' ? 'LIMN_READ_TOKEN' : 'LIMN_ADMIN_TOKEN'
+  const configured = scope === 'read' ? bootstrap.readToken : bootstrap.adminToken
+  const given = token ?? process.env[name] ?? configured
   if (lock.address === null || given === '') {
-    const message = `process ${lock.pid} has the data directory open; give --token (or LIMN_READ_TOKEN) to ask it`
+    const message = `process ${lock.pid} has the data directory open; give --token (or ${name}) to ask it`
     throw new LimnError('ERR_CLI_TOKEN', message)
   }
   return new RunningServer(lock.address, given)
@@ -42,6 +56,10 @@ export function runningServer(
 function pathOf(query: Query): string {
   if (query.kind === 'events') {
     return `/v1/profiles/${encodeURIComponent(query.id)}/events?limit=${query.limit}`
+  }
+  if (query.kind === 'identity') {
+    const before = query.before === '' ? '' : `&before=${query.before}`
+    return `/v1/profiles/${encodeURIComponent(query.id)}/identity?limit=${query.limit}${before}`
   }
   if (query.kind === 'profile') {
     const at = query.at === null ? '' : `?at=${new Date(query.at).toISOString()}`

@@ -31,6 +31,8 @@ export interface Identity {
   readonly height?: number
   /** Position of the newest rename that this user's shard has carried out. */
   readonly cause?: string
+  /** Profiles that gave records back after an undone join, and the newest command from each. */
+  readonly givers?: readonly Link[]
   /** Who was given records back, and with which command, newest last. */
   readonly splits?: readonly { readonly from: string; readonly position: string }[]
 }
@@ -98,6 +100,7 @@ function confirmed(state: Identity, of: number | null): Step {
 
 function imported(state: Identity, from: ProfileKey, note: ImportNote, time: number): Step {
   const link = { ...from, source: note.source, slices: note.slice + 1, done: note.last, time }
+  if (note.back) return [withGiver(state, link), givenBack(state, note)]
   const links = [...state.links.filter((known) => !sameKey(known, from)), link]
   for (const id of note.links) {
     const key = parseKey(id)
@@ -108,10 +111,20 @@ function imported(state: Identity, from: ProfileKey, note: ImportNote, time: num
   return [{ ...state, links }, folds ? [command] : []]
 }
 
+function withGiver(state: Identity, giver: Link): Identity {
+  const others = (state.givers ?? []).filter((known) => !sameKey(known, giver))
+  return { ...state, givers: [...others, giver].slice(-SPLITS_MAX) }
+}
+
+function givenBack({ forward }: Identity, { last }: ImportNote): readonly IdentityCommand[] {
+  return last && forward === null ? ['refold'] : []
+}
+
 function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
-  const { origins, source } = readSplit(cursor.message)
+  const { origins, source, passes } = readSplit(cursor.message)
   const gone = origins.map(parseKey)
   const links = state.links.filter((link) => !gone.some((key) => sameKey(link, key)))
+  if (passes) return [{ ...state, links }, []]
   const others = (state.splits ?? []).filter(({ from }) => from !== cursor.name)
   const splits = [...others, { from: cursor.name, position: source }].slice(-SPLITS_MAX)
   return [{ ...state, links, splits, pending: [...state.pending, sequence] }, ['refold', 'send']]

@@ -109,7 +109,12 @@ export class Replayer {
   private applyRefold(row: number): void {
     if (!this.profiles.isMarked(row, ROW_MARK.refold)) return
     this.journalled.add(row)
-    if (this.refolding === 'later') return
+    if (this.refolding === 'later') {
+      // What came before this record is folded by then: a join that moves only newer records marks
+      // nothing, as it did not when this record was written.
+      this.profiles.clearUnfolded(row)
+      return
+    }
     foldAgain({ profiles: this.profiles, fold: this.fold, row }, this.history)
     this.refolded(row)
   }

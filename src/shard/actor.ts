@@ -42,6 +42,7 @@ import type { HistoryReader } from '../replay/history.ts'
 import { Replayer } from '../replay/replayer.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
+import { Undo } from './undo.ts'
 
 const TIMER_TICK_MS = 500
 /** Transactions of dropped blocks after one checkpoint; more wait for the next. */
@@ -86,6 +87,7 @@ export class ShardActor {
   private readonly refolder: Refolder
   private readonly commands: Commands
   private readonly deliveries: Deliveries
+  private readonly undo: Undo
   private readonly ingress: Ingress
   private readonly queries: Queries
   private readonly lookups: Lookups
@@ -139,6 +141,8 @@ export class ShardActor {
     this.refolder = new Refolder({ turn, profiles, fold, replayer, history, background })
     this.commands = new Commands(turn, history, background)
     this.deliveries = new Deliveries(turn, this.commands, this.refolder)
+    const { commands, deliveries } = this
+    this.undo = new Undo({ turn, commands, deliveries, history })
     this.turn.joining = new Joins(turn, this.commands)
     this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
     this.ingress = new Ingress(
@@ -264,8 +268,8 @@ export class ShardActor {
     const answer = (result: BatchResult): void => this.peers.answer(from, message.id, result)
     const batch = new Batch(count, message.predict, answer)
     if (message.type === 'records') {
-      const { stage, hops, join, ask } = message
-      const place = { batch, stage, hops, ask, ...(join === null ? {} : { join }) }
+      const { stage, hops, join, ask, told } = message
+      const place = { batch, stage, hops, ask, told, ...(join === null ? {} : { join }) }
       return this.turn.applyRecords(message.bytes, place)
     }
     this.turn.addBatch(batch)
@@ -285,7 +289,7 @@ export class ShardActor {
         this.ingest(message.id, message.request)
         this.poll()
       } else {
-        if (message.type === 'query') {
+        if (message.type === 'query' || message.type === 'undo') {
           this.dispatchParts()
           this.turn.flushBlock()
         }
@@ -333,6 +337,7 @@ export class ShardActor {
       hops: 0,
       join: null,
       ask: [],
+      told: [],
     } as const
     this.peers.post(part.shard, message, part.done)
   }
@@ -341,6 +346,10 @@ export class ShardActor {
     switch (message.type) {
       case 'query':
         return this.answer(message.id, message.query)
+      case 'undo':
+        return this.undo.undo(message.of, (reply) => {
+          this.send({ type: 'answered', id: message.id, reply })
+        })
       case 'stats':
         this.send({
           type: 'stats',

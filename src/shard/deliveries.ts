@@ -36,17 +36,26 @@ export class Deliveries {
     const key = parseKey(command.to)
     const from = parseKey(command.from)
     const row = profiles.ensureKey(key.kind, key.key)
-    const isNew = isNewSlice(profiles.identity(row).links, from, command)
+    const isNew = isNewSlice(profiles.identity(row), from, command)
     if (isNew) this.journalSlice(command, key)
     if (isNew && command.last && profiles.forwardOf(row) !== null) {
       return this.forwardOn(row, command, batch)
     }
     batch.advance(shard, profiles.lastSequence(row))
-    if (command.event === null) return
     const { event } = command
+    if (event === null) {
+      // Whoever undid the join is told when the profile is what it was.
+      if (command.back && command.last) this.tellFolded(row, batch)
+      return
+    }
     // As what was passed on, it keeps its place among what its sender sent.
     const place = { batch, record: 0, stage: 'apply', hops: 1 } as const
     this.refolder.whenFolded(row, batch, () => this.turn.applyOne(eventFor(event, key), place))
+  }
+
+  private tellFolded(row: number, batch: Batch): void {
+    const { profiles, shard } = this.turn.parts
+    this.refolder.whenFolded(row, batch, () => batch.advance(shard, profiles.lastSequence(row)))
   }
 
   private journalSlice(command: ImportCommand, key: ProfileKey): void {
@@ -57,8 +66,8 @@ export class Deliveries {
       offset += cursor.byteLength
       this.turn.append(cursor)
     }
-    const { position: source, slice, last, links } = command
-    const message = importText({ source, slice, last, links })
+    const { position: source, slice, last, links, back } = command
+    const message = importText({ source, slice, last, links, back })
     this.turn.appendOwn(RECORD_KIND.import, key, { name: command.from, message })
   }
 
@@ -82,11 +91,16 @@ export class Deliveries {
     const { profiles } = this.turn.parts
     const { forward } = profiles.identity(row)
     if (forward === null) throw new Error('the profile is not forwarded')
-    const links = [command.from, ...command.links]
+    // Who gave records back is not joined to who got them.
+    const links = command.back ? [] : [command.from, ...command.links]
     const message = forwardText({ moves: true, links, event: command.event, cause: '' })
     const own = { name: formatKey(forward), message }
     const sequence = this.turn.appendOwn(RECORD_KIND.forward, profiles.keyOf(row), own)
-    this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+    batch.advance(this.turn.parts.shard, sequence)
+    // Without an event nobody waits for it; what came back would wait for itself, for the command that
+    // gave it back is answered before this one's turn comes.
+    const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
+    this.commands.beginOwed(row, sequence, command.event === null ? null : place)
   }
 
   /** A rename that the forest has decided: the user's profile goes to another; or, to itself, back. */
@@ -99,7 +113,10 @@ export class Deliveries {
     const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
     if (sequenceOf(state.cause ?? '') >= sequenceOf(command.position)) {
       batch.advance(shard, profiles.lastSequence(row))
-      if (command.event === null) return
+      if (command.event === null) {
+        if (state.pending.length > 0) batch.reject(0, SHARD_BUSY, 'an undo is under way')
+        return
+      }
       const event = new RecordCursor().over(command.event).at(0)
       return this.turn.relay(command.event, keyOfRecord(event), place)
     }
@@ -108,39 +125,56 @@ export class Deliveries {
     const { event, position: cause } = command
     const message = forwardText({ moves: true, links, event, cause })
     const own = { name: command.to, message }
-    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.forward, user, own), place)
+    this.commands.beginOwed(row, this.turn.appendOwn(RECORD_KIND.forward, user, own), place)
   }
 
   /** Undoes the join of a key: its events stay with it, and what came under it is asked back. */
   restore(key: ProfileKey, place: Place | null, cause = ''): void {
-    const { profiles } = this.turn.parts
+    const { profiles, shard } = this.turn.parts
     const row = profiles.ensureKey(key.kind, key.key)
     const { forward, links } = profiles.identity(row)
-    if (forward === null) return
+    if (forward === null) {
+      place?.batch.advance(shard, profiles.lastSequence(row))
+      return
+    }
     const origins = [key, ...links].map(formatKey)
     const message = restoredText({ splits: true, origins, whole: false, cause })
     const own = { name: formatKey(forward), message }
-    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.restored, key, own), place)
+    const sequence = this.turn.appendOwn(RECORD_KIND.restored, key, own)
+    if (cause === '') this.commands.begin(row, sequence, place)
+    else this.commands.beginOwed(row, sequence, place)
   }
 
   /** Gives records back to a key whose join was undone. */
   split(command: SplitCommand, batch: Batch): void {
-    const { profiles, shard } = this.turn.parts
+    const { profiles } = this.turn.parts
     const key = parseKey(command.to)
     const row = profiles.ensureKey(key.kind, key.key)
     const state = profiles.identity(row)
+    // What is on its way from or to this profile must be where it belongs before it is given back from
+    // there; and a repeat is answered when the records have come back.
+    if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
     if (state.forward !== null) {
-      // What is on its way to the present profile must be there before it is given back from there.
-      if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
+      this.forget(row, command)
       return this.turn.passCommand({ ...command, to: formatKey(state.forward) }, batch)
     }
     const known = state.splits?.find((given) => given.from === command.from)
     if (known !== undefined && sequenceOf(known.position) >= sequenceOf(command.position)) {
-      return batch.advance(shard, profiles.lastSequence(row))
+      return this.tellFolded(row, batch)
     }
     const { position: source, origins } = command
-    const own = { name: command.from, message: splitText({ source, origins }) }
+    const own = { name: command.from, message: splitText({ source, origins, passes: false }) }
     const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
-    this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+    this.commands.beginOwed(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+    this.tellFolded(row, batch)
+  }
+
+  /** Ids that leave are not this user's any more, wherever the records are. */
+  private forget(row: number, { from, position: source, origins }: SplitCommand): void {
+    const { profiles } = this.turn.parts
+    const gone = profiles.identity(row).links.some((link) => origins.includes(formatKey(link)))
+    if (!gone) return
+    const message = splitText({ source, origins, passes: true })
+    this.turn.appendOwn(RECORD_KIND.split, profiles.keyOf(row), { name: from, message })
   }
 }

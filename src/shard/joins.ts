@@ -7,14 +7,12 @@ import { MESSAGE_ID_SEED } from '../event/record-writer.ts'
 import { admit, decideLogin, decideRename } from '../identity/decide.ts'
 import type { Decision, Forest } from '../identity/decide.ts'
 import { decidedText, forwardText } from '../identity/notes.ts'
+import { FOREST_SHARD } from '../protocol/shard-messages.ts'
 import type { JoinRequest } from '../protocol/shard-messages.ts'
 import { isAlias, keyOfRecord, previousKey } from '../replay/replayer.ts'
 import type { Commands } from './commands.ts'
 import { copyOf } from './turn.ts'
 import type { Joining, Place, Turn } from './turn.ts'
-
-/** The shard that keeps the forest of renames. */
-export const FOREST_SHARD = 0
 
 /**
  * Decides what an identify or alias joins; the machine that follows is in `src/identity/`.
