@@ -39,8 +39,8 @@ export interface SplitNote {
   readonly source: string
   /** Keys whose records are given back, the one that gets them first. */
   readonly origins: readonly string[]
-  /** The profile was joined to another itself, which has the records: it only forgets the ids. */
-  readonly passes: boolean
+  /** The profile was joined to this one, which has the records and is asked in its stead; '' if not. */
+  readonly to: string
 }
 
 export interface RestoredNote {
@@ -107,9 +107,9 @@ export function splitText(note: SplitNote): string {
 }
 
 export function readSplit(message: string): SplitNote {
-  const { source, origins, passes } = parse(message)
+  const { source, origins, to } = parse(message)
   if (typeof source !== 'string') throw corrupt(message)
-  return { source, origins: texts(origins, message), passes: passes === true }
+  return { source, origins: texts(origins, message), to: typeof to === 'string' ? to : '' }
 }
 
 export function restoredText(note: RestoredNote): string {

@@ -16,6 +16,13 @@ export interface Link extends ProfileKey {
   readonly time: number
 }
 
+export interface Split {
+  readonly from: string
+  readonly position: string
+  /** The profile that it was passed on to; '' where the records were here. */
+  readonly to: string
+}
+
 /** What a key's row knows of who it is. Lies in the row, so that no checkpoint can miss it. */
 export interface Identity {
   /** Where the key's events go; null: they stay. */
@@ -33,8 +40,8 @@ export interface Identity {
   readonly cause?: string
   /** Profiles that gave records back after an undone join, and the newest command from each. */
   readonly givers?: readonly Link[]
-  /** Who was given records back, and with which command, newest last. */
-  readonly splits?: readonly { readonly from: string; readonly position: string }[]
+  /** Who was given records back, with which command, and who was asked instead; newest last. */
+  readonly splits?: readonly Split[]
 }
 
 /** What a transition asks of whoever keeps the profile. */
@@ -121,12 +128,13 @@ function givenBack({ forward }: Identity, { last }: ImportNote): readonly Identi
 }
 
 function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
-  const { origins, source, passes } = readSplit(cursor.message)
+  const { origins, source, to } = readSplit(cursor.message)
   const gone = origins.map(parseKey)
   const links = state.links.filter((link) => !gone.some((key) => sameKey(link, key)))
-  if (passes) return [{ ...state, links }, []]
   const others = (state.splits ?? []).filter(({ from }) => from !== cursor.name)
-  const splits = [...others, { from: cursor.name, position: source }].slice(-SPLITS_MAX)
+  const splits = [...others, { from: cursor.name, position: source, to }].slice(-SPLITS_MAX)
+  // What it passes on, it only forgets the ids of.
+  if (to !== '') return [{ ...state, links, splits }, []]
   return [{ ...state, links, splits, pending: [...state.pending, sequence] }, ['refold', 'send']]
 }
 

@@ -151,30 +151,23 @@ export class Deliveries {
     const key = parseKey(command.to)
     const row = profiles.ensureKey(key.kind, key.key)
     const state = profiles.identity(row)
+    const known = state.splits?.find((given) => given.from === command.from)
+    const repeated =
+      known !== undefined && sequenceOf(known.position) >= sequenceOf(command.position)
+    // Once passed on, it goes there for ever: this profile may have been undone itself since, and knows
+    // nothing of those records any more.
+    if (repeated && known.to !== '')
+      return this.turn.passCommand({ ...command, to: known.to }, batch)
     // What is on its way from or to this profile must be where it belongs before it is given back from
     // there; and a repeat is answered when the records have come back.
     if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
-    if (state.forward !== null) {
-      this.forget(row, command)
-      return this.turn.passCommand({ ...command, to: formatKey(state.forward) }, batch)
-    }
-    const known = state.splits?.find((given) => given.from === command.from)
-    if (known !== undefined && sequenceOf(known.position) >= sequenceOf(command.position)) {
-      return this.tellFolded(row, batch)
-    }
+    if (repeated) return this.tellFolded(row, batch)
+    const to = state.forward === null ? '' : formatKey(state.forward)
     const { position: source, origins } = command
-    const own = { name: command.from, message: splitText({ source, origins, passes: false }) }
+    const own = { name: command.from, message: splitText({ source, origins, to }) }
     const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
+    if (to !== '') return this.turn.passCommand({ ...command, to }, batch)
     this.commands.beginOwed(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
     this.tellFolded(row, batch)
-  }
-
-  /** Ids that leave are not this user's any more, wherever the records are. */
-  private forget(row: number, { from, position: source, origins }: SplitCommand): void {
-    const { profiles } = this.turn.parts
-    const gone = profiles.identity(row).links.some((link) => origins.includes(formatKey(link)))
-    if (!gone) return
-    const message = splitText({ source, origins, passes: true })
-    this.turn.appendOwn(RECORD_KIND.split, profiles.keyOf(row), { name: from, message })
   }
 }

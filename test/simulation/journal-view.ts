@@ -104,8 +104,8 @@ type Note = Pick<ViewedRecord, 'moves' | 'source' | 'last' | 'of' | 'origins'>
 function noteOf(cursor: RecordCursor): Note {
   const none = { moves: false, source: '', last: false, of: -1, origins: [] }
   if (cursor.kind === RECORD_KIND.split) {
-    const { source, origins, passes } = readSplit(cursor.message)
-    return { ...none, source, moves: !passes, origins: passes ? [] : origins }
+    const { source, origins, to } = readSplit(cursor.message)
+    return { ...none, source, moves: to === '', origins: to === '' ? origins : [] }
   }
   if (cursor.kind === RECORD_KIND.restored) {
     const { splits, cause } = readRestored(cursor.message)

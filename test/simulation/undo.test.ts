@@ -195,3 +195,135 @@ test('more undos at once than commands may be under way', async () => {
   expect(scenario.ownersOf(events)).toEqual(pairs.map(([device]) => device))
   expect(await scenario.broken()).toEqual([])
 })
+
+/** Calls of store, port and clock that an undo takes at most, with what follows from it. */
+const CALLS_MAX = 500
+const STRIDE = 2
+
+/** Undoes over again, with a crash at each call in turn, until none meets the undo any more. */
+async function crashAtEachCall(
+  target: number | null,
+  story: (scenario: Scenario, crash: () => void) => Promise<void>,
+): Promise<number> {
+  for (let calls = 1; calls <= CALLS_MAX; calls += STRIDE) {
+    const scenario = await Scenario.start()
+    await story(scenario, () => scenario.world.arm(target, calls))
+    const met = !scenario.world.isArmed
+    expect(await scenario.broken(), `crash at call ${calls}`).toEqual([])
+    if (!met) return calls - STRIDE
+  }
+  throw new Error(`an undo takes more than ${CALLS_MAX} calls`)
+}
+
+const TARGETS = [
+  ['the process', null],
+  ['the shard of the device', 0],
+  ['the shard of the user', 1],
+] as const
+
+describe.each(TARGETS)('a crash of %s at each call', (_, target) => {
+  test('of the undo of a device', async () => {
+    const calls = await crashAtEachCall(target, async (scenario, crash) => {
+      const [device, user] = [scenario.device(0), scenario.user(1)]
+      const events = [scenario.track(device), scenario.track(device)]
+      const other = scenario.track(user)
+      await scenario.send(...events, other)
+      await scenario.send(scenario.identify(device, user))
+      const joined = scenario.track(device)
+      await scenario.send(joined)
+      crash()
+      await scenario.undoSurely(device)
+      await scenario.sendSurely(...events, joined)
+      expect(scenario.ownersOf([...events, joined])).toEqual([device, device, device])
+      expect(scenario.ownersOf([other])).toEqual([user])
+    })
+    expect(calls).toBeGreaterThan(5)
+  }, 60_000)
+
+  test('of the undo of a rename, and a login right after it', async () => {
+    const calls = await crashAtEachCall(target, async (scenario, crash) => {
+      const [device, user, end] = [scenario.device(0), scenario.user(1), scenario.user(0)]
+      const events = [scenario.track(device), scenario.track(user), scenario.track(end)]
+      await scenario.send(...events)
+      await scenario.send(scenario.identify(device, user))
+      await scenario.send(scenario.alias(user, end))
+      crash()
+      scenario.beginUndo(device)
+      await scenario.undoSurely(user)
+      await scenario.undoSurely(device)
+      expect(scenario.ownersOf(events)).toEqual([device, user, end])
+      await scenario.sendSurely(scenario.identify(device, end))
+      expect(scenario.ownersOf(events)).toEqual([end, user, end])
+    })
+    expect(calls).toBeGreaterThan(5)
+  }, 60_000)
+})
+
+test.each([2, 6, 12, 25, 60])('a checkpoint %d ms into an undo, and a crash', async (ms) => {
+  for (const places of PLACES) {
+    const scenario = await Scenario.start()
+    const [device, user] = [scenario.device(places[0]), scenario.user(places[1])]
+    const end = scenario.user(places[2])
+    const events = [scenario.track(device), scenario.track(user), scenario.track(end)]
+    await scenario.send(...events)
+    await scenario.send(scenario.identify(device, user))
+    await scenario.send(scenario.alias(user, end))
+    scenario.chances.peer = () => 5
+    scenario.beginUndo(user)
+    scenario.beginUndo(device)
+    await scenario.world.scheduler.sleep(ms)
+    let checkpoints = 0
+    const { client } = scenario.world
+    client?.checkpoint().then(
+      () => checkpoints++,
+      () => undefined,
+    )
+    await scenario.until(() => checkpoints > 0)
+    await scenario.crash()
+    await scenario.undoSurely(user)
+    await scenario.undoSurely(device)
+    expect(scenario.ownersOf(events)).toEqual([device, user, end])
+    expect(await scenario.broken()).toEqual([])
+  }
+})
+
+test('who an id is, before, between and after', async () => {
+  const scenario = await Scenario.start()
+  const [device, user, end] = [scenario.device(0), scenario.user(1), scenario.user(0)]
+  await scenario.send(scenario.track(device))
+  await scenario.send(scenario.identify(device, user))
+  await scenario.send(scenario.alias(user, end))
+  const about = (id: string, limit = 50, before = ''): Promise<Record<string, unknown>> =>
+    scenario.ask({ kind: 'identity', id, limit, before })
+  expect(await about(device)).toMatchObject({
+    id: device,
+    path: [device, user, end],
+    joined: { to: user, since: expect.any(String) as string },
+    links: [],
+    pendingCount: 0,
+    profile: { id: end, pendingCount: 0 },
+  })
+  const { profile } = await about(device)
+  const ids = (profile as { links: { id: string }[] }).links.map(({ id }) => id)
+  expect(ids.toSorted()).toEqual([device, user].toSorted())
+  await scenario.undo(user)
+  await scenario.undo(device)
+  expect(await about(device)).toMatchObject({
+    path: [device],
+    joined: null,
+    links: [],
+    former: [{ id: user }],
+    profile: { id: device, links: [] },
+  })
+  expect(await about(end)).toMatchObject({ path: [end], links: [] })
+  // Page by page, newest first.
+  const kinds: string[] = []
+  let before: string | null = ''
+  while (before !== null) {
+    const page = await about(device, 1, before)
+    for (const { kind } of page.trail as { kind: string }[]) kinds.push(kind)
+    before = (page.cursor as { next: string | null }).next
+  }
+  expect(kinds).toEqual(['confirmed', 'returned', 'restored', 'confirmed', 'forward'])
+  expect(await scenario.broken()).toEqual([])
+})
