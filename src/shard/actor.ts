@@ -104,6 +104,7 @@ export class ShardActor {
   private recovery: RecoveryReport | null = null
   private turns = 0
   private turnNanoseconds = 0
+  private turnMaxMs = 0
   private applied = 0
 
   constructor(options: ShardOptions, port: ShardPort, parts: ShardParts) {
@@ -250,7 +251,9 @@ export class ShardActor {
       return
     }
     this.turns++
-    this.turnNanoseconds += (this.clock.monotonic() - started) * 1e6
+    const took = this.clock.monotonic() - started
+    this.turnNanoseconds += took * 1e6
+    this.turnMaxMs = Math.max(this.turnMaxMs, took)
     if (this.mailbox.length > 0 || this.peerMail.length > 0) this.schedule()
   }
 
@@ -572,6 +575,8 @@ export class ShardActor {
         storage_bytes_max: this.options.mapSizeMaxBytes,
         joins_pending: this.commands.size,
         refolds_pending: this.refolder.size,
+        background_pending: this.background.size,
+        turn_max_seconds: this.turnMaxMs / 1000,
         recovery_seconds: recovery?.seconds ?? 0,
         recovery_replayed_records: recovery?.replayedRecords ?? 0,
         checkpoint_seconds: checkpointer?.lastSeconds ?? 0,

@@ -127,7 +127,7 @@ export class Commands {
     const records: number[] = []
     if (!renames) {
       for (const record of this.moved(cursor)) {
-        records.push(record.sequence)
+        if (record !== null) records.push(record.sequence)
         yield
       }
     }
@@ -150,7 +150,7 @@ export class Commands {
   }
 
   /** The records that the command of a record moves, newest first. */
-  private moved(cursor: RecordCursor): Iterable<HistoryRecord> {
+  private moved(cursor: RecordCursor): Iterable<HistoryRecord | null> {
     const before = ownRecords(this.history.walk(cursor.previousSequence))
     if (cursor.kind === RECORD_KIND.forward) return before
     if (cursor.kind !== RECORD_KIND.split) return []

@@ -134,7 +134,7 @@ export class Queries {
     let next: string | null = null
     for (const record of ownRecords(history.walk(profiles.lastSequence(row)))) {
       yield
-      if (record.sequence >= before) continue
+      if (record === null || record.sequence >= before) continue
       if (cursor.over(record.bytes).at(0).kind !== RECORD_KIND.event) continue
       if (events.length === query.limit) {
         next = `${shard}:${record.sequence + 1}`
