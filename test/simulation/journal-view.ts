@@ -33,7 +33,7 @@ export interface ViewedRecord {
   readonly of: number
   /** Of an event or timer: the key that it came under. */
   readonly origin: string
-  /** Of a split: keys whose records are given back; none where the records are elsewhere. */
+  /** Of a split, of an undone join: keys whose records are given back; none where they are elsewhere. */
   readonly origins: readonly string[]
   readonly bytes: Uint8Array
   /** Order in which the blocks of all shards were handed to their disks, then order in the block. */
@@ -108,8 +108,8 @@ function noteOf(cursor: RecordCursor): Note {
     return { ...none, source, moves: to === '', origins: to === '' ? origins : [] }
   }
   if (cursor.kind === RECORD_KIND.restored) {
-    const { splits, cause } = readRestored(cursor.message)
-    return { ...none, source: cause, moves: splits }
+    const { splits, cause, origins } = readRestored(cursor.message)
+    return { ...none, source: cause, moves: splits, origins }
   }
   if (cursor.kind === RECORD_KIND.forward) {
     const { moves, cause } = readForward(cursor.message)

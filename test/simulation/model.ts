@@ -70,7 +70,10 @@ export class IdentityModel {
     this.undone = true
   }
 
-  /** The join of a device was undone once: its events are its own, or of whoever has it joined since. */
+  /**
+   * The join of a device, or of a user who has it, was undone once: its events may be its own, or of any
+   * user whom it logged in as. What stories of undos check exactly is left open here.
+   */
   undoDevice(key: string): void {
     this.undoneDevices.add(key)
   }

@@ -69,7 +69,7 @@ export interface Quiet {
 export function checkJournals(quiet: Quiet): Broken[] {
   quiet.view.refresh()
   const model = new IdentityModel(quiet.messages)
-  for (const { key } of quiet.view.restored) model.undoDevice(key)
+  for (const { origins } of quiet.view.restored) for (const id of origins) model.undoDevice(id)
   const presence = presenceOf(quiet.view)
   return [
     ...eachForwardHasOneImport(quiet.view),
