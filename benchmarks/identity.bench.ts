@@ -3,8 +3,8 @@
  *
  * Load: `GET /v1/profiles/{id}` of random shoppers at 2,000/s on 64 keep-alive connections, open loop,
  * from the intended send time to the whole answer, on a server with a single shard, so that all are
- * neighbours: in turns with nothing else and while a user of 100,000 events is renamed to another, asked
- * with `?at=` and given back, over and over; medians. The server is started anew before, so that its
+ * neighbours: in turns with nothing else and while a user of 100,000 events is renamed to another (a new
+ * one each time), asked with `?at=` and given back, over and over; medians. The server is started anew before, so that its
  * longest turn is one of these.
  */
 import type { Benchmark } from './benchmark.ts'
@@ -18,7 +18,7 @@ import { ADMIN_TOKEN, READ_TOKEN, WRITE_KEY, benchDirectory, startServer } from 
 import type { BenchServer } from './server.ts'
 
 const EVENTS = 100_000
-const EVENTS_BESIDE = 1_000
+const EVENTS_BESIDE = 500
 const EVENTS_A_BODY = 500
 const NEIGHBOURS = 20_000
 const LOOKUPS_PER_SECOND = 2_000
@@ -30,7 +30,6 @@ const POLL_MS = 20
 const ONE_SHARD = { LIMN_STORAGE_SHARDS: '1' }
 
 const LONG = 'user:history-of-its-own'
-const OTHER = 'user:another'
 
 export const identity: Benchmark = {
   name: 'identity',
@@ -104,7 +103,7 @@ function textOf(results: readonly LookupResult[]): string {
     .join(' | ')
 }
 
-/** Joins the long user to another, looks both up in the past, and takes it back, until it is ended. */
+/** Joins the long user to others, looks both up in the past, and takes it back, until it is ended. */
 class JoinsAndUndos {
   readonly joins: number[] = []
   readonly asks: number[] = []
@@ -120,8 +119,10 @@ class JoinsAndUndos {
   async run(): Promise<void> {
     this.ends = false
     while (!this.ends) {
-      this.joins.push(await timed(() => this.join(this.turn++)))
-      this.asks.push(await timed(() => this.ask(OTHER)))
+      const other = `user:another-${this.turn++}`
+      await history(this.server, other, EVENTS_BESIDE)
+      this.joins.push(await timed(() => this.join(other)))
+      this.asks.push(await timed(() => this.ask(other)))
       this.undos.push(await timed(() => this.undo()))
       await this.ask(LONG)
     }
@@ -132,9 +133,9 @@ class JoinsAndUndos {
     await running
   }
 
-  private async join(turn: number): Promise<void> {
-    const [previousId, userId] = [LONG, OTHER].map((id) => id.slice(5))
-    await post(this.server, '/v1/alias', { previousId, userId, messageId: `join-${turn}` })
+  private async join(other: string): Promise<void> {
+    const [previousId, userId] = [LONG, other].map((id) => id.slice(5))
+    await post(this.server, '/v1/alias', { previousId, userId, messageId: `join-${userId}` })
   }
 
   /** Time travel to now: all of a profile's events are folded for it. */
@@ -163,7 +164,6 @@ async function fill(server: BenchServer): Promise<void> {
   const batch = { eventsPerFrame: 250, connections: 4, framesInFlight: 8 }
   await sendEvents({ ...where, ...batch, run: 0, events: NEIGHBOURS, sweep: true })
   await history(server, LONG, EVENTS)
-  await history(server, OTHER, EVENTS_BESIDE)
 }
 
 /** Events a minute apart, the last of them now. */
