@@ -66,7 +66,7 @@ async function pricesOf(id: string): Promise<unknown[]> {
   return (body.events as { message: { properties?: { price?: unknown } } }[])
     .map((event) => event.message.properties?.price)
     .filter((price) => price !== undefined)
-    .toSorted()
+    .toSorted((a, b) => Number(a) - Number(b))
 }
 
 /** Not long ago: a session that a timer ended between two events would tell one shopper from another. */
