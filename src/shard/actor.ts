@@ -137,7 +137,11 @@ export class ShardActor {
       this.receivePeer(from, message),
     )
     this.turn = new Turn(this.turnParts(), (error) => this.fail(error))
-    this.background = new Background(this.clock, () => this.schedule())
+    this.background = new Background(
+      this.clock,
+      () => this.schedule(),
+      () => this.pause(),
+    )
     const { turn, replayer, background } = this
     this.refolder = new Refolder({ turn, profiles, fold, replayer, history, background })
     this.commands = new Commands(turn, history, background)
@@ -223,6 +227,12 @@ export class ShardActor {
   /** Within a turn, between two records: takes what has arrived, so that look-ups do not wait. */
   private poll(): void {
     for (let mail = this.port.poll(); mail !== null; mail = this.port.poll()) this.take(mail)
+  }
+
+  /** Within background work, which may be part of no turn. */
+  private pause(): void {
+    this.poll()
+    if (this.mailbox.length > 0) this.schedule()
   }
 
   private receivePeer(from: number, message: PeerMessage): void {
