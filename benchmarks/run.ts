@@ -17,6 +17,7 @@ import type { Benchmark, BenchmarkContext, Outcome } from './benchmark.ts'
 import { datasetFiles } from './dataset-files.bench.ts'
 import { Fixture } from './fixture.ts'
 import { growth } from './growth.bench.ts'
+import { identity } from './identity.bench.ts'
 import { ingestJson } from './ingest-json.bench.ts'
 import { ingestSingle } from './ingest-single.bench.ts'
 import { journal } from './journal.bench.ts'
@@ -54,6 +55,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   visible,
   lookupDuringIngest,
   lookupDuringTraining,
+  identity,
   growth,
   redis,
 ]

@@ -12,6 +12,7 @@ const MODEL_SECONDS_MAX = 30
 
 export const WRITE_KEY = 'benchmark-write-key'
 export const READ_TOKEN = 'benchmark-read-token'
+export const ADMIN_TOKEN = 'benchmark-admin-token'
 
 /** A server in its own process, so that its CPU time can be told from the generator's. */
 export interface BenchServer {
@@ -37,7 +38,10 @@ export function benchDirectory(): { path: string; remove(): void } {
   return { path, remove }
 }
 
-export async function startServer(dataDir: string): Promise<BenchServer> {
+export async function startServer(
+  dataDir: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
   const started = performance.now()
   const child = spawn(process.execPath, [LIMN, 'serve', '--data', dataDir, '--port', '0'], {
     env: {
@@ -45,7 +49,8 @@ export async function startServer(dataDir: string): Promise<BenchServer> {
       LIMN_LOG_LEVEL: 'warn',
       LIMN_BOOTSTRAP_WRITE_KEY: WRITE_KEY,
       LIMN_BOOTSTRAP_READ_TOKEN: READ_TOKEN,
-      LIMN_BOOTSTRAP_ADMIN_TOKEN: 'benchmark-admin-token',
+      LIMN_BOOTSTRAP_ADMIN_TOKEN: ADMIN_TOKEN,
+      ...env,
     },
     stdio: ['ignore', 'inherit', 'pipe'],
   })

@@ -7,6 +7,7 @@ import { datasetCommand } from './dataset.ts'
 import { deadLettersCommand } from './deadletters.ts'
 import { demoCommand } from './demo.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { identityCommand } from './identity.ts'
 import { importCommand } from './import.ts'
 import { keysCommand } from './keys.ts'
 import { modelsCommand } from './models.ts'
@@ -34,6 +35,7 @@ for (const make of [
   evaluateCommand,
   modelsCommand,
   profileCommand,
+  identityCommand,
   checkCommand,
   keysCommand,
   clockCommand,

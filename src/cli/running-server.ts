@@ -17,6 +17,11 @@ export class RunningServer {
     return this.request('GET', pathOf(query))
   }
 
+  /** Needs a token with scope admin. */
+  undoJoin(id: string): Promise<QueryReply> {
+    return this.request('POST', `/v1/profiles/${encodeURIComponent(id)}/identity/undo`)
+  }
+
   async request(method: 'GET' | 'POST', path: string): Promise<QueryReply> {
     const response = await fetch(this.address + path, {
       method,
@@ -33,12 +38,16 @@ export class RunningServer {
 export function runningServer(
   config: ServerConfig,
   token: string | undefined,
+  scope: 'read' | 'admin' = 'read',
 ): RunningServer | null {
   const lock = readLock(config.storage.dir)
   if (lock === null) return null
-  const given = token ?? process.env.LIMN_READ_TOKEN ?? config.bootstrap.readToken
+  const { bootstrap } = config
+  const name = scope === 'read' ? 'LIMN_READ_TOKEN' : 'LIMN_ADMIN_TOKEN'
+  const configured = scope === 'read' ? bootstrap.readToken : bootstrap.adminToken
+  const given = token ?? process.env[name] ?? configured
   if (lock.address === null || given === '') {
-    const message = `${holderName(lock)} has the data directory open; give --token (or LIMN_READ_TOKEN) to ask it`
+    const message = `${holderName(lock)} has the data directory open; give --token (or ${name}) to ask it`
     throw new LimnError('ERR_CLI_TOKEN', message)
   }
   return new RunningServer(lock.address, given)
@@ -47,6 +56,10 @@ export function runningServer(
 function pathOf(query: Query): string {
   if (query.kind === 'events') {
     return `/v1/profiles/${encodeURIComponent(query.id)}/events?limit=${query.limit}`
+  }
+  if (query.kind === 'identity') {
+    const before = query.before === '' ? '' : `&before=${query.before}`
+    return `/v1/profiles/${encodeURIComponent(query.id)}/identity?limit=${query.limit}${before}`
   }
   if (query.kind === 'profile') {
     const at = query.at === null ? '' : `?at=${new Date(query.at).toISOString()}`

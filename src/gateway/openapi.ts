@@ -2,7 +2,7 @@ import type { TSchema } from 'typebox'
 import type { RequestHandler } from './context.ts'
 import { JSON_HEADERS } from './http-error.ts'
 import { ROUTES, type Route } from './routes.ts'
-import { ErrorAnswer, StreamReply } from './schemas.ts'
+import { ErrorAnswer, StreamReply, UndoAnswer } from './schemas.ts'
 
 const DOCUMENT_VERSION = '1.0.0'
 const ERROR_REFERENCE = { $ref: '#/components/schemas/Error' }
@@ -86,7 +86,9 @@ function requestBody(schema: TSchema): Record<string, unknown> {
 function success(route: Route): Record<string, unknown> {
   if (route.handler === null) return { 101: { description: 'The WebSocket is open' } }
   const content = { [route.answerType]: route.answer === null ? {} : { schema: route.answer } }
-  return { 200: { description: 'Done', content } }
+  const accepted = { description: 'Durable; what follows from it is under way', content }
+  const done = { 200: { description: 'Done', content } }
+  return route.answer === UndoAnswer ? { ...done, 202: accepted } : done
 }
 
 function failures({ scope, body, pattern }: Route): Record<string, unknown> {
@@ -96,6 +98,8 @@ function failures({ scope, body, pattern }: Route): Record<string, unknown> {
   if (scope !== null) statuses.push([403, "The key lacks the route's scope"])
   if (body !== null) statuses.push([413, 'The body is too large'], [415, 'An unknown encoding'])
   if (scope === 'write') statuses.push([429, 'Too much in flight; see Retry-After'])
+  if (pattern.endsWith('/undo'))
+    statuses.push([409, 'The id is not joined, or cannot be told apart'])
   statuses.push([503, 'Starting, stopping or recovering; see Retry-After'])
   const content = { 'application/json': { schema: ERROR_REFERENCE } }
   return Object.fromEntries(

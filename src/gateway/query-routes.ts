@@ -55,6 +55,21 @@ export const eventsHandler = lookup(checkEvents, ([encoded = ''], values) => {
   return { kind: 'events', id, limit, before: values.before ?? '' }
 })
 
+export const identityHandler = lookup(checkEvents, ([encoded = ''], values) => {
+  const id = decodedId(encoded)
+  if (typeof id !== 'string') return id
+  const limit = Number(values.limit ?? EVENTS_LIMIT_DEFAULT)
+  return { kind: 'identity', id, limit, before: values.before ?? '' }
+})
+
+export const undoHandler: RequestHandler = (exchange, [encoded = ''], context) => {
+  const wrong =
+    exchange.query === '' ? null : parameterProblem(checkNone, queryValues(exchange.query))
+  const id = wrong ?? decodedId(encoded)
+  if (typeof id !== 'string') return respondError(exchange, id)
+  context.shards.undo(id, new Asking(exchange, context))
+}
+
 export const predictionsHandler = lookup(checkPrediction, ([encoded = '', model], values) => {
   const id = decodedId(encoded)
   if (typeof id !== 'string') return id

@@ -10,6 +10,7 @@ import { healthHandler, metricsHandler, readyHandler } from './operations.ts'
 import { pixelHandler } from './pixel.ts'
 import {
   eventsHandler,
+  identityHandler,
   membersHandler,
   modelsHandler,
   predictionBatchHandler,
@@ -17,6 +18,7 @@ import {
   profileHandler,
   segmentHandler,
   segmentsHandler,
+  undoHandler,
 } from './query-routes.ts'
 import {
   AnyObject,
@@ -24,6 +26,7 @@ import {
   EventPage,
   EventsParameters,
   IdBatch,
+  IdentityAnswer,
   IngestAnswer,
   IngestParameters,
   LiveParameters,
@@ -38,6 +41,7 @@ import {
   PredictionParameters,
   PredictionsAnswer,
   ProfileParameters,
+  UndoAnswer,
 } from './schemas.ts'
 import { settingsHandler } from './segment-settings.ts'
 
@@ -98,6 +102,19 @@ export const ROUTES: readonly Route[] = [
     answer: EventPage,
     handler: eventsHandler,
   }),
+  read('/v1/profiles/{id}/identity', 'Who an id is joined with, and the records that made it so', {
+    query: EventsParameters,
+    answer: IdentityAnswer,
+    handler: identityHandler,
+  }),
+  {
+    ...read('/v1/profiles/{id}/identity/undo', 'Undoes the newest join of exactly this id', {
+      scope: 'admin',
+      answer: UndoAnswer,
+      handler: undoHandler,
+    }),
+    method: 'POST',
+  },
   read('/v1/profiles/{id}/predictions', "Every model's prediction for a profile", {
     query: PredictionParameters,
     answer: PredictionsAnswer,

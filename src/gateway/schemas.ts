@@ -179,6 +179,69 @@ export const EventPage = Type.Object({
   cursor: Type.Object({ next: Type.Union([Type.String(), Type.Null()]) }),
 })
 
+const Link = Type.Object({
+  id: Type.String(),
+  since: Type.String({ format: 'date-time' }),
+  source: Type.String({ description: 'Position of the newest join from there; empty: not known' }),
+})
+
+const TrailEntry = Type.Object(
+  {
+    position: Type.String(),
+    time: Type.String({ format: 'date-time' }),
+    kind: Type.Union(
+      ['forward', 'confirmed', 'import', 'split', 'restored', 'returned', 'decided'].map((kind) =>
+        Type.Literal(kind),
+      ),
+      {
+        description:
+          'forward: joined to `to`; import: took in `from`; restored: its join to `from` was undone; split: gave records back to `to`; returned: got them back from `from`; confirmed: what began at `of` is done; decided: a login that changed nothing',
+      },
+    ),
+  },
+  { additionalProperties: true },
+)
+
+export const IdentityAnswer = Type.Object({
+  id: Type.String(),
+  position: Type.String(),
+  path: Type.Array(Type.String(), { description: 'From the id to the profile with its records' }),
+  joined: Type.Union([
+    Type.Object({
+      to: Type.String(),
+      since: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+      position: Type.String(),
+    }),
+    Type.Null(),
+  ]),
+  links: Type.Array(Link, { description: 'Ids that were joined to this one' }),
+  former: Type.Array(
+    Type.Object({ id: Type.String(), until: Type.String({ format: 'date-time' }) }),
+    { description: 'Profiles that the id was joined to before, newest first' },
+  ),
+  pendingCount: Type.Integer({ description: 'Joins and undos of this id that are under way' }),
+  pending: Type.Array(Type.Union([TrailEntry, Type.Null()])),
+  profile: Type.Object({
+    id: Type.String(),
+    links: Type.Array(Link),
+    pendingCount: Type.Integer(),
+  }),
+  trail: Type.Array(TrailEntry, { description: 'Records of identity of this id, newest first' }),
+  cursor: Type.Object({ next: Type.Union([Type.String(), Type.Null()]) }),
+})
+
+export const UndoAnswer = Type.Object({
+  id: Type.String(),
+  state: Type.Union([Type.Literal('done'), Type.Literal('pending')], {
+    description: 'pending, with status 202: it is durable, and the records are on their way back',
+  }),
+  undone: Type.Optional(
+    Type.Boolean({ description: 'False where an earlier request had undone it already' }),
+  ),
+  from: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  position: Type.Optional(Type.String()),
+})
+
 export const PredictionAnswer = Prediction
 export const PredictionsAnswer = Type.Object({ predictions: Predictions })
 export const PredictionBatchAnswer = Type.Object({

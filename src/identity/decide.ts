@@ -103,11 +103,12 @@ export function sequenceOf(position: string): number {
 
 /** Whether a slice is above everything that is journalled of what came from its source. */
 export function isNewSlice(
-  links: Identity['links'],
+  { links, givers = [] }: Pick<Identity, 'links' | 'givers'>,
   source: ProfileKey,
-  { position, slice }: { readonly position: string; readonly slice: number },
+  command: { readonly position: string; readonly slice: number; readonly back: boolean },
 ): boolean {
-  const known = links.find((link) => sameKey(link, source))
+  const { position, slice, back } = command
+  const known = (back ? givers : links).find((link) => sameKey(link, source))
   if (known === undefined || known.source === '') return true
   const [had, has] = [sequenceOf(known.source), sequenceOf(position)]
   return has > had || (has === had && slice >= (known.slices ?? 1))

@@ -10,7 +10,7 @@ export const OLD_RENAMES_MAX = 1_000_000
 export const FORWARD_HOPS_MAX = RENAMES_MAX + 2
 /** Profiles that a key's events went to before, which are remembered. */
 export const FORMER_MAX = 8
-/** Undone joins that a profile remembers, to know a repeat of the command. */
+/** Undone joins that a profile remembers, to know a repeat of the command: both who got and who gave. */
 export const SPLITS_MAX = 256
 /** Records of a command that go in one slice, and their bytes, about. */
 export const SLICE_RECORDS_MAX = 512

@@ -25,6 +25,8 @@ export interface ImportNote {
   readonly slice: number
   readonly last: boolean
   readonly links: readonly string[]
+  /** The records come back after an undone join; who gives them is not joined. */
+  readonly back: boolean
   /** Written by the first format: the profile was folded again at this record. */
   readonly legacy: boolean
 }
@@ -39,6 +41,8 @@ export interface SplitNote {
   readonly source: string
   /** Keys whose records are given back, the one that gets them first. */
   readonly origins: readonly string[]
+  /** The profile was joined to this one, which has the records and is asked in its stead; '' if not. */
+  readonly to: string
 }
 
 export interface RestoredNote {
@@ -84,9 +88,10 @@ export function readImport(message: string): ImportNote {
   const { source, slice, last } = note
   if (typeof source !== 'string') throw corrupt(message)
   const links = texts(note.links, message)
-  if (note.v === undefined) return { source, slice: 0, last: true, links, legacy: true }
+  if (note.v === undefined)
+    return { source, slice: 0, last: true, links, back: false, legacy: true }
   if (typeof slice !== 'number' || typeof last !== 'boolean') throw corrupt(message)
-  return { source, slice, last, links, legacy: false }
+  return { source, slice, last, links, back: note.back === true, legacy: false }
 }
 
 export function confirmedText(of: number): string {
@@ -105,9 +110,9 @@ export function splitText(note: SplitNote): string {
 }
 
 export function readSplit(message: string): SplitNote {
-  const { source, origins } = parse(message)
+  const { source, origins, to } = parse(message)
   if (typeof source !== 'string') throw corrupt(message)
-  return { source, origins: texts(origins, message) }
+  return { source, origins: texts(origins, message), to: typeof to === 'string' ? to : '' }
 }
 
 export function restoredText(note: RestoredNote): string {

@@ -16,6 +16,13 @@ export interface Link extends ProfileKey {
   readonly time: number
 }
 
+export interface Split {
+  readonly from: string
+  readonly position: string
+  /** The profile that it was passed on to; '' where the records were here. */
+  readonly to: string
+}
+
 /** What a key's row knows of who it is. Lies in the row, so that no checkpoint can miss it. */
 export interface Identity {
   /** Where the key's events go; null: they stay. */
@@ -31,8 +38,10 @@ export interface Identity {
   readonly height?: number
   /** Position of the newest rename that this user's shard has carried out. */
   readonly cause?: string
-  /** Who was given records back, and with which command, newest last. */
-  readonly splits?: readonly { readonly from: string; readonly position: string }[]
+  /** Profiles that gave records back after an undone join, and the newest command from each. */
+  readonly givers?: readonly Link[]
+  /** Who was given records back, with which command, and who was asked instead; newest last. */
+  readonly splits?: readonly Split[]
   /**
    * Of a key that the first format forwarded: sequence of the forward that moved its records, whose
    * arrival nothing vouches for; -1 where none moved any, or they are known to have arrived.
@@ -125,6 +134,7 @@ function confirmed(state: Identity, of: number | null): Step {
 
 function imported(state: Identity, from: ProfileKey, note: ImportNote, time: number): Step {
   const link = { ...from, source: note.source, slices: note.slice + 1, done: note.last, time }
+  if (note.back) return [withGiver(state, link), givenBack(state, note)]
   const links = [...state.links.filter((known) => !sameKey(known, from)), link]
   for (const id of note.legacy ? withoutPhantoms(note.links, links) : note.links) {
     const key = parseKey(id)
@@ -141,12 +151,23 @@ function withoutPhantoms(ids: readonly string[], links: readonly Link[]): readon
   return ids.filter((id) => !id.startsWith('anonymous:') || !users.has(`user:${id.slice(10)}`))
 }
 
+function withGiver(state: Identity, giver: Link): Identity {
+  const others = (state.givers ?? []).filter((known) => !sameKey(known, giver))
+  return { ...state, givers: [...others, giver].slice(-SPLITS_MAX) }
+}
+
+function givenBack({ forward }: Identity, { last }: ImportNote): readonly IdentityCommand[] {
+  return last && forward === null ? ['refold'] : []
+}
+
 function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
-  const { origins, source } = readSplit(cursor.message)
+  const { origins, source, to } = readSplit(cursor.message)
   const gone = origins.map(parseKey)
   const links = state.links.filter((link) => !gone.some((key) => sameKey(link, key)))
   const others = (state.splits ?? []).filter(({ from }) => from !== cursor.name)
-  const splits = [...others, { from: cursor.name, position: source }].slice(-SPLITS_MAX)
+  const splits = [...others, { from: cursor.name, position: source, to }].slice(-SPLITS_MAX)
+  // What it passes on, it only forgets the ids of.
+  if (to !== '') return [{ ...state, links, splits }, []]
   return [{ ...state, links, splits, pending: [...state.pending, sequence] }, ['refold', 'send']]
 }
 

@@ -89,6 +89,8 @@ export const ROW_MARK = {
   forwarded: 1,
   /** Has records that are not folded yet: the profile is to be folded again. */
   refold: 2,
+  /** Its events went to another profile before, which may know a repeat. */
+  former: 4,
 } as const
 
 /** A definition compiled to columns; immutable and shared by all stores of a process. */

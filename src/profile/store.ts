@@ -313,6 +313,7 @@ export class ProfileStore {
 
   setIdentity(row: number, { forward, links, ...joins }: Identity): void {
     this.setMark(row, ROW_MARK.forwarded, forward !== null)
+    this.setMark(row, ROW_MARK.former, joins.former.length > 0)
     const side = this.side.get(row) ?? NO_SIDE
     const { unfolded } = side
     this.side.set(row, {
@@ -344,6 +345,12 @@ export class ProfileStore {
     if (side === undefined) return
     delete side.unfolded
     if (Object.keys(side).length === 0) this.side.delete(row)
+  }
+
+  /** What waits for the profile to be folded again is what comes from now on. */
+  clearUnfolded(row: number): void {
+    const side = this.side.get(row)
+    if (side !== undefined) delete side.unfolded
   }
 
   /** Rows with something beside their columns. */

@@ -40,11 +40,18 @@ export interface PredictRequest {
 
 export type Predictions = Record<string, PredictionValue | { error: ErrorValue }>
 
+/** The shard that keeps the forest of renames. */
+export const FOREST_SHARD = 0
+
 /** A command that cannot be carried out yet; it is sent again. */
 export const SHARD_BUSY = 'ERR_SHARD_BUSY'
 
 /** The shard that owns a record went down before it answered; whether it was applied is not known. */
 export const SHARD_UNAVAILABLE = 'ERR_SHARD_UNAVAILABLE'
+
+export function isBusy(result: BatchResult): boolean {
+  return result.rejected.some(({ code }) => code === SHARD_BUSY)
+}
 
 export function isUnavailable(result: BatchResult): boolean {
   return result.rejected.some(({ code }) => code === SHARD_UNAVAILABLE || code === SHARD_BUSY)
@@ -71,6 +78,8 @@ export type PeerMessage =
       readonly join: JoinRequest | null
       /** `ask`: ids whose shards are to be asked, the receiver's first. */
       readonly ask: readonly string[]
+      /** Those that were asked already and do not know it. */
+      readonly told: readonly string[]
     }
   | Command
   | HealMessage
@@ -96,6 +105,8 @@ export interface ImportCommand extends CommandHead {
   readonly type: 'import'
   readonly slice: number
   readonly last: boolean
+  /** The records come back after an undone join. */
+  readonly back: boolean
   /** Keys that are joined to the source. */
   readonly links: readonly string[]
   /** The moved records under the source's key, oldest first. */
@@ -178,6 +189,8 @@ export type ToShard =
     }
   | { readonly type: 'ingest'; readonly id: number; readonly request: IngestRequest }
   | { readonly type: 'query'; readonly id: number; readonly query: ShardQuery }
+  /** Undoes the newest join of `user:…` or `anonymous:…`; answered with `answered`. */
+  | { readonly type: 'undo'; readonly id: number; readonly of: string }
   | { readonly type: 'stats'; readonly id: number }
   | { readonly type: 'peer'; readonly shard: number; readonly port: PeerPort }
   | { readonly type: 'peerDown'; readonly shard: number }

@@ -86,6 +86,13 @@ export type Query =
       readonly limit: number
       readonly before: string
     }
+  /** Who the id is joined with, and the records that made it so; of the id itself, joined or not. */
+  | {
+      readonly kind: 'identity'
+      readonly id: string
+      readonly limit: number
+      readonly before: string
+    }
   | {
       readonly kind: 'predictions'
       readonly id: string
@@ -157,6 +164,8 @@ export interface Shards {
   ingest(request: IngestRequest): Promise<IngestReply>
   /** Answers errors of the query as `answered`; `failed` is for what should not happen. */
   ask(query: Query, listener: QueryListener): void
+  /** Undoes the newest join of the id; answered when its records have come back, or are to. */
+  undo(id: string, listener: QueryListener): void
   subscribe(topic: LiveTopic, listener: (message: LiveMessage) => void): () => void
   stats(): Promise<readonly ShardStats[]>
 }

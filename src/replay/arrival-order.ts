@@ -35,7 +35,12 @@ export class ArrivalOrder {
       }
       ;[order, other] = [other, order]
     }
-    return Float64Array.from(order, (i) => this.sequences[i])
+    const sequences = new Float64Array(this.count)
+    for (let i = 0; i < this.count; i++) {
+      sequences[i] = this.sequences[order[i]]
+      if (i % STEPS === STEPS - 1) yield
+    }
+    return sequences
   }
 
   /** Merges two runs of `width` from `start` on; returns how much work that was. */

@@ -26,12 +26,13 @@ export interface WalkEnd {
 
 /**
  * The events and timers that a profile is made of, newest first: a walk along its chain which leaves
- * out what was given back, and ends where its records went to another profile.
+ * out what was given back, and ends where its records went to another profile. Null for a record that
+ * is left out, so that whoever works in slices can pause there too: there may be a whole history of them.
  */
 export function* ownRecords(
   newestFirst: Iterable<HistoryRecord>,
   end: WalkEnd = { whole: false },
-): Generator<HistoryRecord> {
+): Generator<HistoryRecord | null> {
   const cursor = new RecordCursor()
   const gone = new Set<string>()
   let forwardsPassed = 0
@@ -39,7 +40,7 @@ export function* ownRecords(
   for (const record of newestFirst) {
     const { kind, previousSequence } = cursor.over(record.bytes).at(0)
     if (kind === RECORD_KIND.event || kind === RECORD_KIND.timer) {
-      if (gone.size === 0 || !gone.has(formatKey(cursor.origin))) yield record
+      yield gone.size === 0 || !gone.has(formatKey(cursor.origin)) ? record : null
     } else if (kind === RECORD_KIND.split) {
       for (const origin of readSplit(cursor.message).origins) gone.add(origin)
     } else if (kind === RECORD_KIND.restored && readRestored(cursor.message).whole) {
@@ -55,14 +56,15 @@ export function* ownRecords(
   }
 }
 
-/** Of a profile's records, newest first, those that came under one of the keys. */
+/** Of a profile's records, newest first, those that came under one of the keys; null for another. */
 export function* recordsOf(
-  records: Iterable<HistoryRecord>,
+  records: Iterable<HistoryRecord | null>,
   keys: readonly ProfileKey[],
-): Generator<HistoryRecord> {
+): Generator<HistoryRecord | null> {
   const cursor = new RecordCursor()
   const names = new Set(keys.map(formatKey))
   for (const record of records) {
-    if (names.has(formatKey(cursor.over(record.bytes).at(0).origin))) yield record
+    const isTheirs = record !== null && names.has(formatKey(cursor.over(record.bytes).at(0).origin))
+    yield isTheirs ? record : null
   }
 }

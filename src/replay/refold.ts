@@ -42,10 +42,11 @@ export function* collectOwn(
   const cursor = new RecordCursor()
   let oldest = Number.POSITIVE_INFINITY
   for (const record of ownRecords(history.walk(from), end)) {
+    yield
+    if (record === null) continue
     const { arrivalTime } = cursor.over(record.bytes).at(0)
     oldest = arrivalTime
     if (Math.floor(arrivalTime) <= untilMs) order.push(record.sequence, arrivalTime)
-    yield
   }
   return { order, from, oldest, whole: end.whole }
 }
@@ -79,10 +80,11 @@ export function* collectDeferred(
   const order = new ArrivalOrder()
   const cursor = new RecordCursor()
   for (const record of ownRecords(history.walk(from))) {
+    yield
+    if (record === null) continue
     if (record.sequence < since) break
     const { arrivalTime, flags } = cursor.over(record.bytes).at(0)
     if (isDeferred(flags)) order.push(record.sequence, arrivalTime)
-    yield
   }
   return order
 }

@@ -39,8 +39,6 @@ export class Replayer {
   readonly marked = new Set<number>()
   /** Rows of which the journal says already that they were folded again with all they have. */
   readonly journalled = new Set<number>()
-  /** Rows with records not folded that came after the journal said so. */
-  private readonly deferredSince = new Set<number>()
   refolding: Refolding
   private readonly profiles: ProfileStore
   private readonly fold: Fold
@@ -80,14 +78,12 @@ export class Replayer {
     this.profiles.noteFolded(row)
     this.marked.delete(row)
     this.journalled.delete(row)
-    this.deferredSince.delete(row)
   }
 
   private applyFolded(row: number, cursor: RecordCursor, sequence: number): void {
     this.profiles.countRecord(row, cursor.arrivalTime)
     if (isDeferred(cursor.flags)) {
       this.profiles.noteUnfolded(row, sequence)
-      if (this.journalled.has(row)) this.deferredSince.add(row)
       // A join's last slice says when all of them are there.
       if ((cursor.flags & RECORD_FLAG.imported) === 0) this.mark(row)
       return
@@ -113,8 +109,12 @@ export class Replayer {
   private applyRefold(row: number): void {
     if (!this.profiles.isMarked(row, ROW_MARK.refold)) return
     this.journalled.add(row)
-    this.deferredSince.delete(row)
-    if (this.refolding === 'later') return
+    if (this.refolding === 'later') {
+      // What came before this record is folded by then: a join that moves only newer records marks
+      // nothing, as it did not when this record was written.
+      this.profiles.clearUnfolded(row)
+      return
+    }
     foldAgain({ profiles: this.profiles, fold: this.fold, row }, this.history)
     this.refolded(row)
   }
@@ -132,8 +132,6 @@ export class Replayer {
   /** What a join moved may all have arrived after what was there, and is folded then. */
   private hasUnfolded(row: number, kind: number): boolean {
     if (kind !== RECORD_KIND.import) return true
-    // What the journal says was folded is so in a replay that folds later, too.
-    if (this.journalled.has(row)) return this.deferredSince.has(row)
     return this.profiles.unfolded(row) < Number.POSITIVE_INFINITY
   }
 
@@ -147,7 +145,6 @@ export class Replayer {
     this.profiles.setMark(row, ROW_MARK.refold, true)
     this.marked.add(row)
     this.journalled.delete(row)
-    this.deferredSince.delete(row)
   }
 }
 

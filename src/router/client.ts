@@ -13,7 +13,7 @@ import type {
   Shards,
 } from '../protocol/shards.ts'
 import { emptyReply } from '../protocol/shards.ts'
-import { ownerOf, parseKey } from '../event/profile-key.ts'
+import { formatKey, ownerOf, parseKey } from '../event/profile-key.ts'
 import {
   FORWARDED_TOO_OFTEN,
   LookupRequest,
@@ -22,7 +22,16 @@ import {
   isShardQuery,
   textOf,
 } from './lookup-request.ts'
-import type { FromShard, PeerPort, RecentShopper, ShardQuery } from '../protocol/shard-messages.ts'
+import type {
+  FromShard,
+  PeerPort,
+  RecentShopper,
+  ShardQuery,
+  ToShard,
+} from '../protocol/shard-messages.ts'
+import { FOREST_SHARD } from '../protocol/shard-messages.ts'
+import { IdentityRequest } from './identity-request.ts'
+import { KEY_KIND } from '../event/record.ts'
 import type { ClockBase } from '../protocol/clock.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { LiveTopics } from './live-topics.ts'
@@ -156,14 +165,25 @@ export class ShardClient implements Shards {
     )
   }
 
+  undo(id: string, listener: QueryListener): void {
+    const key = parseKey(id)
+    // Renames of users are decided where their forest is kept.
+    const shard = key.kind === KEY_KIND.user ? FOREST_SHARD : ownerOf(key, this.count)
+    const of = formatKey(key)
+    this.sendTo(shard, (number) => ({ type: 'undo', id: number, of })).then(
+      ({ status, body }) => listener.answered(status, body),
+      (error: unknown) => listener.failed(error),
+    )
+  }
+
+  /** {@link undo} for those who await. */
+  undoJoin(id: string): Promise<QueryReply> {
+    return awaited((listener) => this.undo(id, listener))
+  }
+
   /** {@link ask} for those who await. */
   query(query: Query): Promise<QueryReply> {
-    return new Promise((resolve, reject) => {
-      this.ask(query, {
-        answered: (status, body) => resolve({ status, body: textOf(body) }),
-        failed: reject,
-      })
-    })
+    return awaited((listener) => this.ask(query, listener))
   }
 
   subscribe(topic: string, listener: (message: LiveMessage) => void): () => void {
@@ -314,12 +334,21 @@ export class ShardClient implements Shards {
         return this.members(query)
       case 'models':
         return this.askShard(0, query)
+      case 'identity':
+        return new IdentityRequest(query, this.count, (shard, asked) =>
+          this.askShard(shard, asked),
+        ).answer()
       default:
         return this.askOwner(query)
     }
   }
 
-  private async askShard(shard: number, query: ShardQuery): Promise<QueryReply> {
+  private askShard(shard: number, query: ShardQuery): Promise<QueryReply> {
+    return this.sendTo(shard, (id) => ({ type: 'query', id, query }))
+  }
+
+  /** Sends a message that is answered with `answered`. */
+  private async sendTo(shard: number, message: (id: number) => ToShard): Promise<QueryReply> {
     const worker = this.workers[shard]
     const refused = this.refusal(worker, 0)
     if (refused !== null) return { status: 503, body: JSON.stringify({ error: refused }) }
@@ -328,7 +357,7 @@ export class ShardClient implements Shards {
       const fail = (error: ErrorValue): void =>
         resolve({ status: 503, body: JSON.stringify({ error }) })
       worker.expect(id, (message) => message.type === 'answered' && resolve(message.reply), fail)
-      worker.send({ type: 'query', id, query })
+      worker.send(message(id))
     })
   }
 
@@ -422,6 +451,15 @@ export class ShardClient implements Shards {
   get segmentNames(): string[] {
     return this.options.segments.map((segment) => segment.name)
   }
+}
+
+function awaited(ask: (listener: QueryListener) => void): Promise<QueryReply> {
+  return new Promise((resolve, reject) => {
+    ask({
+      answered: (status, body) => resolve({ status, body: textOf(body) }),
+      failed: reject,
+    })
+  })
 }
 
 function isRedirect(value: unknown): value is { redirect: string } {

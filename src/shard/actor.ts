@@ -47,6 +47,7 @@ import { Replayer } from '../replay/replayer.ts'
 import { TextWarnings } from './text-warnings.ts'
 import { Timers } from './timers.ts'
 import { Turn } from './turn.ts'
+import { Undo } from './undo.ts'
 
 const MS_AN_HOUR = 3_600_000
 const TIMER_TICK_MS = 500
@@ -93,6 +94,7 @@ export class ShardActor {
   private readonly commands: Commands
   private readonly healing: Healing
   private readonly deliveries: Deliveries
+  private readonly undo: Undo
   private readonly ingress: Ingress
   private readonly queries: Queries
   private readonly lookups: Lookups
@@ -112,6 +114,7 @@ export class ShardActor {
   private recovery: RecoveryReport | null = null
   private turns = 0
   private turnNanoseconds = 0
+  private turnMaxMs = 0
   private applied = 0
 
   constructor(options: ShardOptions, port: ShardPort, parts: ShardParts) {
@@ -144,7 +147,11 @@ export class ShardActor {
       this.receivePeer(from, message),
     )
     this.turn = new Turn(this.turnParts(), (error) => this.fail(error))
-    this.background = new Background(this.clock, () => this.schedule())
+    this.background = new Background(
+      this.clock,
+      () => this.schedule(),
+      () => this.pause(),
+    )
     const { turn, replayer, background } = this
     this.refolder = new Refolder({ turn, profiles, fold, replayer, history, background })
     this.commands = new Commands(turn, history, background)
@@ -158,6 +165,7 @@ export class ShardActor {
     })
     const { commands, refolder, healing } = this
     this.deliveries = new Deliveries(turn, { commands, refolder, healing })
+    this.undo = new Undo({ turn, commands, deliveries: this.deliveries, history })
     this.turn.joining = new Joins(turn, commands, healing)
     this.timers = new Timers(this.turn, this.profiles, this.fold, new DueIndex(this.profiles))
     this.ingress = new Ingress(
@@ -254,6 +262,12 @@ export class ShardActor {
     for (let mail = this.port.poll(); mail !== null; mail = this.port.poll()) this.take(mail)
   }
 
+  /** Within background work, which may be part of no turn. */
+  private pause(): void {
+    this.poll()
+    if (this.mailbox.length > 0) this.schedule()
+  }
+
   private receivePeer(from: Sender, message: PeerMessage): void {
     this.peerMail.push({ from, message })
     this.schedule()
@@ -280,7 +294,9 @@ export class ShardActor {
       return
     }
     this.turns++
-    this.turnNanoseconds += (this.clock.monotonic() - started) * 1e6
+    const took = this.clock.monotonic() - started
+    this.turnNanoseconds += took * 1e6
+    this.turnMaxMs = Math.max(this.turnMaxMs, took)
     if (this.mailbox.length > 0 || this.peerMail.length > 0) this.schedule()
   }
 
@@ -298,8 +314,8 @@ export class ShardActor {
     const answer = (result: BatchResult): void => this.peers.answer(from, message.id, result)
     const batch = new Batch(count, message.predict, answer)
     if (message.type === 'records') {
-      const { stage, hops, join, ask } = message
-      const place = { batch, stage, hops, ask, ...(join === null ? {} : { join }) }
+      const { stage, hops, join, ask, told } = message
+      const place = { batch, stage, hops, ask, told, ...(join === null ? {} : { join }) }
       return this.turn.applyRecords(message.bytes, place)
     }
     this.turn.addBatch(batch)
@@ -320,7 +336,7 @@ export class ShardActor {
         this.ingest(message.id, message.request)
         this.poll()
       } else {
-        if (message.type === 'query') {
+        if (message.type === 'query' || message.type === 'undo') {
           this.dispatchParts()
           this.turn.flushBlock()
         }
@@ -368,6 +384,7 @@ export class ShardActor {
       hops: 0,
       join: null,
       ask: [],
+      told: [],
     } as const
     this.peers.post(part.shard, message, part.done)
   }
@@ -376,6 +393,10 @@ export class ShardActor {
     switch (message.type) {
       case 'query':
         return this.answer(message.id, message.query)
+      case 'undo':
+        return this.undo.undo(message.of, (reply) => {
+          this.send({ type: 'answered', id: message.id, reply })
+        })
       case 'stats':
         this.send({
           type: 'stats',
@@ -613,6 +634,8 @@ export class ShardActor {
         storage_bytes_max: this.options.mapSizeMaxBytes,
         joins_pending: this.commands.size,
         refolds_pending: this.refolder.size,
+        background_pending: this.background.size,
+        turn_max_seconds: this.turnMaxMs / 1000,
         recovery_seconds: recovery?.seconds ?? 0,
         recovery_replayed_records: recovery?.replayedRecords ?? 0,
         checkpoint_seconds: checkpointer?.lastSeconds ?? 0,

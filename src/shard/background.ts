@@ -14,12 +14,17 @@ const STEPS_A_LOOK = 16
 export class Background {
   private readonly clock: Clock
   private readonly wake: () => void
+  private readonly pause: () => void
   private pieces: Generator<void>[] = []
 
-  /** @param wake asks for a turn */
-  constructor(clock: Clock, wake: () => void) {
+  /**
+   * @param wake asks for a turn
+   * @param pause called every few steps, between two of them: look-ups need not wait for a turn's end
+   */
+  constructor(clock: Clock, wake: () => void, pause: () => void) {
     this.clock = clock
     this.wake = wake
+    this.pause = pause
   }
 
   /** Pieces not finished. */
@@ -44,7 +49,9 @@ export class Background {
       while (!done && steps < end) {
         done = piece.next().done === true
         steps++
-        if (steps % STEPS_A_LOOK === 0 && this.clock.monotonic() > until) steps = STEPS_A_TURN
+        if (steps % STEPS_A_LOOK !== 0) continue
+        this.pause()
+        if (this.clock.monotonic() > until) steps = STEPS_A_TURN
       }
       this.pieces.shift()
       if (!done) this.pieces.push(piece)

@@ -6,7 +6,7 @@ import { RecordWriter } from '../event/record-writer.ts'
 import { SLICE_BYTES_MAX, SLICE_RECORDS_MAX } from '../identity/limits.ts'
 import { confirmedText, readForward, readRestored, readSplit } from '../identity/notes.ts'
 import { LimnError } from '../protocol/errors.ts'
-import { isUnavailable } from '../protocol/shard-messages.ts'
+import { isBusy, isUnavailable } from '../protocol/shard-messages.ts'
 import type { BatchResult, Command, ImportCommand } from '../protocol/shard-messages.ts'
 import { ownRecords, recordsOf } from '../replay/history.ts'
 import type { HistoryReader, HistoryRecord } from '../replay/history.ts'
@@ -33,6 +33,8 @@ interface Underway {
     readonly once?: boolean
   }
   readonly moves: boolean
+  /** What it moves goes back where it came under. */
+  readonly back: boolean
   slice: number
   next: number
 }
@@ -53,6 +55,8 @@ export class Commands {
   private readonly rows = new Map<number, Map<number, Place>>()
   private readonly underway = new Map<number, Underway | null>()
   private readonly idleRows = new Set<number>()
+  /** Rows with a command that another command waits for. */
+  private readonly owed = new Set<number>()
   confirmed = 0
 
   constructor(turn: Turn, history: HistoryReader, background: Background) {
@@ -77,6 +81,15 @@ export class Commands {
     this.startOrWait(row)
   }
 
+  /**
+   * {@link begin} on behalf of a command that waits for it: it does not wait for room, for the others may
+   * be the ones that wait. There are no more of them than shards have commands under way.
+   */
+  beginOwed(row: number, sequence: number, place: Place | null): void {
+    this.owed.add(row)
+    this.begin(row, sequence, place)
+  }
+
   /** Takes up what the rows say is pending: at a start, when the shards are connected. */
   takeUpPending(): void {
     const { profiles } = this.turn.parts
@@ -89,13 +102,15 @@ export class Commands {
 
   private startOrWait(row: number): void {
     if (this.underway.has(row)) return
-    if (this.underway.size >= COMMANDS_MAX) {
+    if (this.underway.size >= COMMANDS_MAX && !this.owed.has(row)) {
       this.idleRows.add(row)
       return
     }
+    this.idleRows.delete(row)
     const [sequence] = this.turn.parts.profiles.identity(row).pending
     if (sequence === undefined) {
       this.rows.delete(row)
+      this.owed.delete(row)
       return
     }
     this.underway.set(row, null)
@@ -113,7 +128,7 @@ export class Commands {
     const records: number[] = []
     if (!renames) {
       for (const record of this.moved(cursor)) {
-        records.push(record.sequence)
+        if (record !== null) records.push(record.sequence)
         yield
       }
     }
@@ -129,13 +144,14 @@ export class Commands {
     // A rename is carried out where the renamed user is; its `to` is where that one goes.
     const owner = ownerOf(renames ? from : target, shardCount)
     const moves = !renames && cursor.kind !== RECORD_KIND.restored
-    const at = { row, sequence, owner, head, records: records.reverse(), note, moves }
+    const back = cursor.kind === RECORD_KIND.split
+    const at = { row, sequence, owner, head, records: records.reverse(), note, moves, back }
     this.underway.set(row, { ...at, slice: 0, next: 0 })
     yield* this.sendNext(row, cursor)
   }
 
   /** The records that the command of a record moves, newest first. */
-  private moved(cursor: RecordCursor): Iterable<HistoryRecord> {
+  private moved(cursor: RecordCursor): Iterable<HistoryRecord | null> {
     const before = ownRecords(this.history.walk(cursor.previousSequence))
     if (cursor.kind === RECORD_KIND.forward) return before
     if (cursor.kind !== RECORD_KIND.split) return []
@@ -177,12 +193,13 @@ export class Commands {
       readonly last: boolean
     },
   ): ImportCommand {
-    const { head, note } = at
+    const { head, note, back } = at
     const place = this.rows.get(at.row)?.get(at.sequence)
     const predict = !slice.last || place === undefined ? null : predictOf(place)
     const event = slice.last ? note.event : null
     const { links, once = false } = note
-    return { type: 'import', ...head, ...slice, slice: at.slice, links, once, event, predict }
+    const moved = { links, once, back, event, predict }
+    return { type: 'import', ...head, ...slice, slice: at.slice, ...moved }
   }
 
   private plainCommand({ row, sequence, head, note }: Underway, cursor: RecordCursor): Command {
@@ -204,7 +221,8 @@ export class Commands {
     if (this.underway.get(at.row) !== at) return
     const last = command.type !== 'import' || command.last
     if (isUnavailable(result)) {
-      if (last) this.settle(at, result)
+      // One that is only put off is heard of when it is done.
+      if (last && !isBusy(result)) this.settle(at, result)
       this.turn.parts.clock.after(BUSY_MS, () => this.sendAgain(at))
       return
     }
@@ -221,8 +239,18 @@ export class Commands {
   private sendAgain(at: Underway): void {
     if (this.underway.get(at.row) !== at) return
     this.underway.delete(at.row)
-    this.startOrWait(at.row)
+    // What it waits for may wait for room itself.
+    this.idleRows.add(at.row)
+    this.startIdle()
     this.turn.flush()
+  }
+
+  private startIdle(): void {
+    for (const waiting of this.idleRows) {
+      if (this.underway.size >= COMMANDS_MAX) break
+      this.idleRows.delete(waiting)
+      this.startOrWait(waiting)
+    }
   }
 
   private settle({ row, sequence }: Underway, result: BatchResult): void {
@@ -239,11 +267,7 @@ export class Commands {
     this.confirmed++
     this.underway.delete(row)
     this.startOrWait(row)
-    for (const waiting of this.idleRows) {
-      if (this.underway.size >= COMMANDS_MAX) break
-      this.idleRows.delete(waiting)
-      this.startOrWait(waiting)
-    }
+    this.startIdle()
     this.turn.flush()
   }
 }

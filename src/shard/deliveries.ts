@@ -49,8 +49,8 @@ export class Deliveries {
   }
 
   private isNew(row: number, command: ImportCommand): boolean {
-    const { links } = this.turn.parts.profiles.identity(row)
-    return isNewSlice(links, parseKey(command.from), command)
+    const state = this.turn.parts.profiles.identity(row)
+    return isNewSlice(state, parseKey(command.from), command)
   }
 
   private importNow(row: number, command: ImportCommand, batch: Batch): void {
@@ -62,11 +62,20 @@ export class Deliveries {
       return this.forwardOn(row, command, batch)
     }
     batch.advance(shard, profiles.lastSequence(row))
-    if (command.event === null) return
     const { event } = command
+    if (event === null) {
+      // Whoever undid the join is told when the profile is what it was.
+      if (command.back && command.last) this.tellFolded(row, batch)
+      return
+    }
     // As what was passed on, it keeps its place among what its sender sent.
     const place = { batch, record: 0, stage: 'apply', hops: 1 } as const
     this.refolder.whenFolded(row, batch, () => this.turn.applyOne(eventFor(event, key), place))
+  }
+
+  private tellFolded(row: number, batch: Batch): void {
+    const { profiles, shard } = this.turn.parts
+    this.refolder.whenFolded(row, batch, () => batch.advance(shard, profiles.lastSequence(row)))
   }
 
   private journalSlice(command: ImportCommand, key: ProfileKey): void {
@@ -77,8 +86,8 @@ export class Deliveries {
       offset += cursor.byteLength
       this.turn.append(cursor)
     }
-    const { position: source, slice, last, links } = command
-    const message = importText({ source, slice, last, links })
+    const { position: source, slice, last, links, back } = command
+    const message = importText({ source, slice, last, links, back })
     this.turn.appendOwn(RECORD_KIND.import, key, { name: command.from, message })
   }
 
@@ -102,12 +111,17 @@ export class Deliveries {
     const { profiles } = this.turn.parts
     const { forward } = profiles.identity(row)
     if (forward === null) throw new Error('the profile is not forwarded')
-    const links = [command.from, ...command.links]
+    // Who gave records back is not joined to who got them.
+    const links = command.back ? [] : [command.from, ...command.links]
     const { event, once } = command
     const message = forwardText({ moves: true, links, event, cause: '', once })
     const own = { name: formatKey(forward), message }
     const sequence = this.turn.appendOwn(RECORD_KIND.forward, profiles.keyOf(row), own)
-    this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+    batch.advance(this.turn.parts.shard, sequence)
+    // Without an event nobody waits for it; what came back would wait for itself, for the command that
+    // gave it back is answered before this one's turn comes.
+    const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
+    this.commands.beginOwed(row, sequence, command.event === null ? null : place)
   }
 
   /** A rename that the forest has decided: the user's profile goes to another; or, to itself, back. */
@@ -120,7 +134,10 @@ export class Deliveries {
     const place = { batch, record: 0, stage: 'apply', hops: 0 } as const
     if (sequenceOf(state.cause ?? '') >= sequenceOf(command.position)) {
       batch.advance(shard, profiles.lastSequence(row))
-      if (command.event === null) return
+      if (command.event === null) {
+        if (state.pending.length > 0) batch.reject(0, SHARD_BUSY, 'an undo is under way')
+        return
+      }
       const event = new RecordCursor().over(command.event).at(0)
       return this.turn.relay(command.event, keyOfRecord(event), place)
     }
@@ -129,39 +146,49 @@ export class Deliveries {
     const { event, position: cause } = command
     const message = forwardText({ moves: true, links, event, cause })
     const own = { name: command.to, message }
-    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.forward, user, own), place)
+    this.commands.beginOwed(row, this.turn.appendOwn(RECORD_KIND.forward, user, own), place)
   }
 
   /** Undoes the join of a key: its events stay with it, and what came under it is asked back. */
   restore(key: ProfileKey, place: Place | null, cause = ''): void {
-    const { profiles } = this.turn.parts
+    const { profiles, shard } = this.turn.parts
     const row = profiles.ensureKey(key.kind, key.key)
     const { forward, links } = profiles.identity(row)
-    if (forward === null) return
+    if (forward === null) {
+      place?.batch.advance(shard, profiles.lastSequence(row))
+      return
+    }
     const origins = [key, ...links].map(formatKey)
     const message = restoredText({ splits: true, origins, whole: false, cause })
     const own = { name: formatKey(forward), message }
-    this.commands.begin(row, this.turn.appendOwn(RECORD_KIND.restored, key, own), place)
+    const sequence = this.turn.appendOwn(RECORD_KIND.restored, key, own)
+    if (cause === '') this.commands.begin(row, sequence, place)
+    else this.commands.beginOwed(row, sequence, place)
   }
 
   /** Gives records back to a key whose join was undone. */
   split(command: SplitCommand, batch: Batch): void {
-    const { profiles, shard } = this.turn.parts
+    const { profiles } = this.turn.parts
     const key = parseKey(command.to)
     const row = profiles.ensureKey(key.kind, key.key)
     const state = profiles.identity(row)
-    if (state.forward !== null) {
-      // What is on its way to the present profile must be there before it is given back from there.
-      if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
-      return this.turn.passCommand({ ...command, to: formatKey(state.forward) }, batch)
-    }
     const known = state.splits?.find((given) => given.from === command.from)
-    if (known !== undefined && sequenceOf(known.position) >= sequenceOf(command.position)) {
-      return batch.advance(shard, profiles.lastSequence(row))
-    }
+    const repeated =
+      known !== undefined && sequenceOf(known.position) >= sequenceOf(command.position)
+    // Once passed on, it goes there for ever: this profile may have been undone itself since, and knows
+    // nothing of those records any more.
+    if (repeated && known.to !== '')
+      return this.turn.passCommand({ ...command, to: known.to }, batch)
+    // What is on its way from or to this profile must be where it belongs before it is given back from
+    // there; and a repeat is answered when the records have come back.
+    if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
+    if (repeated) return this.tellFolded(row, batch)
+    const to = state.forward === null ? '' : formatKey(state.forward)
     const { position: source, origins } = command
-    const own = { name: command.from, message: splitText({ source, origins }) }
+    const own = { name: command.from, message: splitText({ source, origins, to }) }
     const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
-    this.commands.begin(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+    if (to !== '') return this.turn.passCommand({ ...command, to }, batch)
+    this.commands.beginOwed(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
+    this.tellFolded(row, batch)
   }
 }

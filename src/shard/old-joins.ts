@@ -98,11 +98,12 @@ export class OldJoins {
     const cursor = new RecordCursor()
     for (let upTo = -1; upTo < profiles.lastSequence(row);) {
       const last = profiles.lastSequence(row)
-      for (const { sequence, bytes } of ownRecords(this.history.walk(last))) {
-        if (sequence <= upTo) break
-        const id = idOf(cursor.over(bytes).at(0))
-        if (id !== '') known.add(id)
+      for (const record of ownRecords(this.history.walk(last))) {
         yield
+        if (record === null) continue
+        if (record.sequence <= upTo) break
+        const id = idOf(cursor.over(record.bytes).at(0))
+        if (id !== '') known.add(id)
       }
       upTo = last
     }

@@ -13,6 +13,7 @@ import { REDIRECT } from '../protocol/shard-messages.ts'
 import type { LOOKUPS, ShardQuery } from '../protocol/shard-messages.ts'
 import type { Predictor } from './predictor.ts'
 import { unknownModel } from './predictor.ts'
+import { identityOf } from './identity-query.ts'
 import { ownRecords } from '../replay/history.ts'
 import type { HistoryReader } from '../replay/history.ts'
 import { collectOwn, foldCollected } from '../replay/refold.ts'
@@ -86,6 +87,8 @@ export class Queries {
         return this.parts.background.add(answering(this.profileAt(query), reply))
       case 'events':
         return this.parts.background.add(answering(this.events(query), reply))
+      case 'identity':
+        return this.parts.background.add(answering(this.identity(query), reply))
       case 'predictionBatch':
         return this.predictionBatch(query, reply)
       case 'segments':
@@ -131,7 +134,7 @@ export class Queries {
     let next: string | null = null
     for (const record of ownRecords(history.walk(profiles.lastSequence(row)))) {
       yield
-      if (record.sequence >= before) continue
+      if (record === null || record.sequence >= before) continue
       if (cursor.over(record.bytes).at(0).kind !== RECORD_KIND.event) continue
       if (events.length === query.limit) {
         next = `${shard}:${record.sequence + 1}`
@@ -141,6 +144,17 @@ export class Queries {
     }
     const body = `{"events":[${events.join(',')}],"cursor":{"next":${JSON.stringify(next)}}}`
     return { status: 200, body }
+  }
+
+  /** Of the id itself: one that was joined to another is no redirect here. */
+  private *identity(query: QueryOf<'identity'>): Generator<void, QueryReply> {
+    const { shard, profiles } = this.parts
+    const key = parseKey(query.id)
+    const row = profiles.findKey(key.kind, key.key)
+    if (row < 0) return notFound(query.id)
+    const before = query.before === '' ? Infinity : sequenceIn(query.before, shard)
+    if (before === null || before < 0) return badPosition(query.before)
+    return json(200, yield* identityOf(this.parts, row, { limit: query.limit, before }))
   }
 
   private predictions(lookup: Lookup, row: number, to: Lookups): void {

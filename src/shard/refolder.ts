@@ -13,6 +13,8 @@ import type { Turn } from './turn.ts'
 
 /** Records that are folded again within a turn, before a join's event; more go in slices. */
 const FOLDED_AT_ONCE = 256
+/** Collecting a record and folding it. */
+const STEPS_A_RECORD = 2
 /** Shadow rows before the shadow store is made anew. */
 const SHADOWS_MAX = 1_000
 
@@ -23,6 +25,11 @@ export interface RefolderParts {
   readonly replayer: Replayer
   readonly history: HistoryReader
   readonly background: Background
+}
+
+/** A row beside the live ones, and the store that it is in. */
+interface Shadow extends FoldTarget {
+  readonly profiles: ProfileStore
 }
 
 /**
@@ -37,6 +44,8 @@ export class Refolder {
   private readonly waiting = new Map<number, (() => void)[]>()
   private shadow: { profiles: ProfileStore; fold: Fold } | null = null
   private active = false
+  /** The row that is folded in slices at the moment; -1 for none. */
+  private folding = -1
   private atOnce = FOLDED_AT_ONCE
   /** Profiles folded again so far. */
   refolded = 0
@@ -84,14 +93,26 @@ export class Refolder {
     this.atOnce = FOLDED_AT_ONCE
   }
 
-  /** Folds a marked row at once where the turn has room for that. */
+  /**
+   * Folds a marked row at once where the turn has room for that. A profile that gave much back has few
+   * records and a long way to them; then the steps run out and it takes its turn.
+   */
   private foldIfSmall(row: number): void {
-    const records = this.parts.profiles.history(row)
-    if (records > this.atOnce) return
-    this.atOnce -= records
-    this.queue.delete(row)
-    this.parts.replayer.marked.delete(row)
-    while (!finish(this.refold(row))) continue
+    // Its shadow is in use where its turn has come already.
+    if (row === this.folding || this.parts.profiles.history(row) > this.atOnce) return
+    const work = this.refold(row)
+    const left = this.atOnce * STEPS_A_RECORD
+    let steps = 0
+    while (steps++ < left) {
+      const step = work.next()
+      if (step.done !== true) continue
+      if (step.value) {
+        this.queue.delete(row)
+        this.parts.replayer.marked.delete(row)
+      }
+      break
+    }
+    this.atOnce -= Math.min(this.atOnce, Math.ceil(steps / STEPS_A_RECORD))
   }
 
   /** Folds all marked rows, however long that takes: at a start, before anybody asks. */
@@ -103,8 +124,10 @@ export class Refolder {
   private *run(): Generator<void> {
     for (const row of this.queue) {
       this.queue.delete(row)
+      this.folding = row
       if (!(yield* this.refold(row))) this.queue.add(row)
     }
+    this.folding = -1
     this.active = false
   }
 
@@ -178,10 +201,10 @@ export class Refolder {
     return newer.length
   }
 
-  private takeOver(row: number, shadow: FoldTarget, records: number): void {
+  private takeOver(row: number, shadow: Shadow, records: number): void {
     const { profiles, fold } = this.parts
-    const from = this.shadow?.profiles
-    if (from === undefined) throw new Error('the shadow is gone')
+    // Its own: meanwhile the store for shadows may have been made anew.
+    const from = shadow.profiles
     this.journalled(row)
     fold.tellChanges(row, from, shadow.row)
     profiles.takeProfile(row, from, shadow.row)
@@ -202,7 +225,7 @@ export class Refolder {
     return true
   }
 
-  private shadowOf(row: number): FoldTarget {
+  private shadowOf(row: number): Shadow {
     const { profiles } = this.parts
     if (this.shadow === null || this.shadow.profiles.size >= SHADOWS_MAX) {
       const store = new ProfileStore(profiles.compiled, { strings: profiles.strings })
@@ -212,7 +235,7 @@ export class Refolder {
     const shadow = this.shadow.profiles.ensureKey(kind, key)
     this.shadow.profiles.reset(shadow)
     this.shadow.fold.effects.clear()
-    return { fold: this.shadow.fold, row: shadow }
+    return { ...this.shadow, row: shadow }
   }
 }
 

@@ -4,6 +4,7 @@ import { ARRIVAL_STEP_MS, RECORD_FLAG, RECORD_KIND, createRecordFields } from '.
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
+import type { Identity } from '../identity/transition.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import { ROW_MARK } from '../profile/compile.ts'
 import type { ProfileStore } from '../profile/store.ts'
@@ -60,6 +61,8 @@ export interface Place {
   readonly join?: JoinRequest
   /** Profiles that may know the record already, to be asked before it is applied. */
   readonly ask?: readonly string[]
+  /** Those that were asked and do not. */
+  readonly told?: readonly string[]
 }
 
 /** A record of the shard's own making, but for its kind and key. */
@@ -132,9 +135,11 @@ export class Turn {
   applyOne(cursor: RecordCursor, place: Place): void {
     const { profiles, clock, shard } = this.parts
     const row = profiles.findRecord(cursor)
-    const forward = row < 0 ? null : profiles.forwardOf(row)
+    const was = row >= 0 && profiles.isMarked(row, ROW_MARK.forwarded | ROW_MARK.former)
+    const forward = was ? profiles.forwardOf(row) : null
     const { messageHashLow: low, messageHashHigh: high } = cursor
     const now = clock.now()
+    if (was && forward === null && this.asksFormer(cursor, row, place)) return
     const repeated = forward === null ? !this.isNew(low, high, now) : this.knows(low, high, now)
     if (repeated) {
       place.batch.duplicate(place.record)
@@ -228,7 +233,7 @@ export class Turn {
 
   /** Passes a record on under the key that its profile was joined to. */
   private passOn(cursor: RecordCursor, row: number, place: Place): void {
-    const { profiles, clock, dedupeMs } = this.parts
+    const { profiles } = this.parts
     const { batch, record } = place
     const { forward, former } = profiles.identity(row)
     if (forward === null) throw new Error('the profile is not forwarded')
@@ -239,12 +244,11 @@ export class Turn {
     }
     this.passThrough(row, cursor)
     const bytes = rekeyed(cursor, forward)
-    const since = clock.now() - dedupeMs
-    const ask = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
+    const ask = this.askable(former, place)
     const next = { ...place, hops: place.hops + 1 }
-    const named = cursor.messageHashLow !== 0 || cursor.messageHashHigh !== 0
-    if (ask.length === 0 || !named) this.relay(bytes, forward, { ...next, stage: 'apply' })
-    else this.relay(bytes, former[0].to, { ...next, stage: 'ask', ask })
+    if (ask.length === 0 || !isNamed(cursor))
+      this.relay(bytes, forward, { ...next, stage: 'apply' })
+    else this.relay(bytes, parseKey(ask[0]), { ...next, stage: 'ask', ask })
   }
 
   /**
@@ -260,23 +264,56 @@ export class Turn {
   }
 
   /**
-   * A device has logged in as several people: a repeat of what came under an earlier one must be known
-   * there, and goes on to the present one only where it is not.
+   * Of a key whose join was undone: what came while it was joined may be known where that went, and be
+   * on its way back. Whether the record is sent there first.
+   */
+  private asksFormer(cursor: RecordCursor, row: number, place: Place): boolean {
+    const { messageHashLow: low, messageHashHigh: high } = cursor
+    if (!isNamed(cursor) || this.knows(low, high)) return false
+    const ask = this.askable(this.parts.profiles.identity(row).former, place)
+    if (ask.length === 0) return false
+    const next = { ...place, hops: place.hops + 1, stage: 'ask', ask } as const
+    this.relay(copyOf(cursor), parseKey(ask[0]), next)
+    return true
+  }
+
+  /** Profiles that may know a repeat of what came under a key. */
+  private askable(former: Identity['former'], { told = [] }: Pick<Place, 'told'>): string[] {
+    if (former.length === 0) return []
+    const { clock, dedupeMs } = this.parts
+    const since = clock.now() - dedupeMs
+    const ids = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
+    return ids.filter((id) => !told.includes(id))
+  }
+
+  /**
+   * A device has logged in as several people, or its join was undone: a repeat of what came under an
+   * earlier one must be known there, and goes on to the present one only where it is not.
    */
   private askAround(cursor: RecordCursor, place: Place): void {
-    const { batch, record, ask = [] } = place
+    const { batch, record, ask = [], told = [] } = place
     if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return batch.duplicate(record)
-    const { profiles, shard } = this.parts
-    const asked = parseKey(ask[0])
-    const row = profiles.findKey(asked.kind, asked.key)
-    const forward = row < 0 ? null : profiles.forwardOf(row)
-    const rest = forward === null ? ask.slice(1) : [formatKey(forward), ...ask.slice(1)]
+    const { shard } = this.parts
+    const now = [...told, ask[0]]
+    const further = now.length < TOLD_MAX ? this.knownBeside(ask[0]) : []
+    const rest = [...new Set([...further, ...ask])].filter((id) => !now.includes(id))
     const to = rest.length === 0 ? keyOfRecord(cursor) : parseKey(rest[0])
     const bytes = copyOf(cursor)
     const hops = place.hops + 1
     if (hops > ASK_HOPS_MAX) throw new Error(`shard ${shard}: a repeat was asked for ${hops} times`)
-    if (rest.length === 0) this.relay(bytes, to, { batch, record, stage: 'apply', hops: 1 })
-    else this.relay(bytes, to, { batch, record, stage: 'ask', ask: rest, hops })
+    if (rest.length === 0)
+      this.relay(bytes, to, { batch, record, stage: 'apply', hops: 1, told: now })
+    else this.relay(bytes, to, { batch, record, stage: 'ask', ask: rest, told: now, hops })
+  }
+
+  /** Where else a repeat may be known that is not known at an id: where it goes, or went before. */
+  private knownBeside(id: string): string[] {
+    const { profiles } = this.parts
+    const { kind, key } = parseKey(id)
+    const row = profiles.findKey(kind, key)
+    if (row < 0) return []
+    const { forward, former } = profiles.identity(row)
+    return forward === null ? this.askable(former, {}) : [formatKey(forward)]
   }
 
   /** Sends one record to the shard of a key once this turn is durable, or takes it here. */
@@ -288,12 +325,13 @@ export class Turn {
     if (owner === this.parts.shard) {
       return this.takeRecord(new RecordCursor().over(bytes).at(0), place)
     }
-    const { stage, hops, join = null, ask = [] } = place
+    const { stage, hops, join = null, ask = [], told = [] } = place
     const predict = predictOf(place)
     place.batch.hold()
     this.outbox.push(() => {
-      const message = { type: 'records', id: 0, bytes, count: 1, predict, stage, hops, join, ask }
-      this.parts.post(owner, message as PeerMessage, (result) => {
+      const head = { type: 'records', id: 0, bytes, count: 1, predict } as const
+      const message: PeerMessage = { ...head, stage, hops, join, ask, told }
+      this.parts.post(owner, message, (result) => {
         place.batch.adopt(place.record, result)
         place.batch.release()
       })
@@ -411,6 +449,14 @@ const LATE = RECORD_FLAG.late | RECORD_FLAG.historical
 
 /** Shards asked about one record at most: those a device's former users are at, with their renames. */
 const ASK_HOPS_MAX = 8 * FORWARD_HOPS_MAX
+
+/** Ids after which where they went before is not asked as well. */
+const TOLD_MAX = 2 * FORWARD_HOPS_MAX
+
+/** Whether the record has a message id. */
+function isNamed(cursor: RecordCursor): boolean {
+  return cursor.messageHashLow !== 0 || cursor.messageHashHigh !== 0
+}
 
 export function predictOf(place: Place): PredictRequest | null {
   const predict = place.batch.predict

@@ -61,6 +61,17 @@ export class MemoryShards implements Shards {
     return reply
   }
 
+  undo(id: string, listener: QueryListener): void {
+    const body = JSON.stringify({
+      id,
+      state: 'done',
+      undone: true,
+      from: 'user:u1',
+      position: '0:1',
+    })
+    queueMicrotask(() => listener.answered(200, body))
+  }
+
   ask(query: Query, listener: QueryListener): void {
     this.queries.push(query)
     const { status, body } = this.queryReply

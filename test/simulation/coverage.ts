@@ -46,6 +46,7 @@ export const OPERATIONS = [
   'import',
   'late',
   'flood',
+  'undo',
   'look-up',
   'time travel',
   'events',

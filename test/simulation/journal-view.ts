@@ -1,7 +1,9 @@
 import { KEY_KIND, MESSAGE_TYPES, RECORD_FLAG, RECORD_KIND } from '../../src/event/record.ts'
 import type { MessageType } from '../../src/event/record.ts'
 import { RecordCursor } from '../../src/event/record-cursor.ts'
+import { formatKey } from '../../src/event/profile-key.ts'
 import { readConfirmed, readForward, readImport } from '../../src/identity/notes.ts'
+import { readRestored, readSplit } from '../../src/identity/notes.ts'
 import { decodeBlock } from '../../src/journal/block.ts'
 import type { SimulatedDisk } from './disk.ts'
 
@@ -21,14 +23,18 @@ export interface ViewedRecord {
   readonly historical: boolean
   /** Of a forward: where to; of an import: where from. */
   readonly name: string
-  /** Of a forward: whether a command to its target follows. */
+  /** Of a forward, a split, an undone join: whether a command follows. */
   readonly moves: boolean
-  /** Of an import: the position of its command. Of a forward: of the rename that it carries out. */
+  /** Of an import or split: the position of its command. Of a forward, of an undone join: of what is decided about the user elsewhere. */
   readonly source: string
   /** Of an import: the last of its command. */
   readonly last: boolean
   /** Of a confirmation: the sequence of what is confirmed. */
   readonly of: number
+  /** Of an event or timer: the key that it came under. */
+  readonly origin: string
+  /** Of a split, of an undone join: keys whose records are given back; none where they are elsewhere. */
+  readonly origins: readonly string[]
   readonly bytes: Uint8Array
   /** Order in which the blocks of all shards were handed to their disks, then order in the block. */
   readonly order: number
@@ -66,6 +72,7 @@ export function viewBlockRecords(
       imported: (flags & RECORD_FLAG.imported) !== 0,
       historical: (flags & RECORD_FLAG.historical) !== 0,
       name: event ? '' : cursor.name,
+      origin: event || kind === RECORD_KIND.timer ? formatKey(cursor.origin) : '',
       ...noteOf(cursor),
       bytes: block.bytes.slice(offset, offset + cursor.byteLength),
       order: order + i / 65_536,
@@ -92,8 +99,18 @@ const KIND_NAMES = {
   [KEY_KIND.rename]: 'rename',
 } as const
 
-function noteOf(cursor: RecordCursor): Pick<ViewedRecord, 'moves' | 'source' | 'last' | 'of'> {
-  const none = { moves: false, source: '', last: false, of: -1 }
+type Note = Pick<ViewedRecord, 'moves' | 'source' | 'last' | 'of' | 'origins'>
+
+function noteOf(cursor: RecordCursor): Note {
+  const none = { moves: false, source: '', last: false, of: -1, origins: [] }
+  if (cursor.kind === RECORD_KIND.split) {
+    const { source, origins, to } = readSplit(cursor.message)
+    return { ...none, source, moves: to === '', origins: to === '' ? origins : [] }
+  }
+  if (cursor.kind === RECORD_KIND.restored) {
+    const { splits, cause, origins } = readRestored(cursor.message)
+    return { ...none, source: cause, moves: splits, origins }
+  }
   if (cursor.kind === RECORD_KIND.forward) {
     const { moves, cause } = readForward(cursor.message)
     return { ...none, moves, source: cause }
@@ -123,6 +140,8 @@ export class JournalView {
   readonly forwards: ViewedRecord[] = []
   readonly imports: ViewedRecord[] = []
   readonly confirmations: ViewedRecord[] = []
+  readonly splits: ViewedRecord[] = []
+  readonly restored: ViewedRecord[] = []
   readonly shoppers = new Map<string, ViewedShopper>()
   private readonly disks: readonly SimulatedDisk[]
   private readonly readUntil: number[]
@@ -171,6 +190,14 @@ export class JournalView {
         break
       case RECORD_KIND.import:
         this.imports.push(record)
+        break
+      case RECORD_KIND.split:
+        shopper.records = shopper.records.filter(({ origin }) => !record.origins.includes(origin))
+        this.splits.push(record)
+        break
+      case RECORD_KIND.restored:
+        shopper.forwardedTo = null
+        this.restored.push(record)
         break
       case RECORD_KIND.forwardConfirmed:
         this.confirmations.push(record)

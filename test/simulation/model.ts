@@ -30,6 +30,9 @@ export class IdentityModel {
   private readonly messages: readonly Message[]
   private readonly parents = new Map<string, string>()
   private readonly decided = new Set<string>()
+  private readonly undoneDevices = new Set<string>()
+  /** Whether any rename was undone: an alias that was acknowledged need not hold then. */
+  undone = false
 
   constructor(messages: readonly Message[]) {
     this.messages = messages
@@ -59,6 +62,22 @@ export class IdentityModel {
     return null
   }
 
+  /** A rename was undone: the user is somebody again. */
+  undo(user: string): void {
+    const to = this.parents.get(user)
+    if (to !== undefined) this.decided.delete(`${user}→${to}`)
+    this.parents.delete(user)
+    this.undone = true
+  }
+
+  /**
+   * The join of a device, or of a user who has it, was undone once: its events may be its own, or of any
+   * user whom it logged in as. What stories of undos check exactly is left open here.
+   */
+  undoDevice(key: string): void {
+    this.undoneDevices.add(key)
+  }
+
   /** The users and devices of whom the message may be now, as keys. */
   ownersOf(message: Message, claims: ReadonlyMap<string, readonly Claim[]>): ReadonlySet<string> {
     if (message.user !== null) return new Set([`user:${this.rootOf(message.user)}`])
@@ -66,9 +85,10 @@ export class IdentityModel {
     const owners = new Set<string>()
     const logins = claims.get(message.anonymous ?? '') ?? []
     const certain = logins.filter((login) => login.sure && isAcknowledged(login.message))
-    if (certain.length === 0) owners.add(own)
+    if (certain.length === 0 || this.undoneDevices.has(own)) owners.add(own)
     for (const login of logins) {
-      if (governs(login, message, certain)) owners.add(`user:${this.rootOf(login.user)}`)
+      if (this.undoneDevices.has(own) || governs(login, message, certain))
+        owners.add(`user:${this.rootOf(login.user)}`)
     }
     return owners
   }
@@ -88,6 +108,7 @@ export class IdentityModel {
 
   /** Aliases of users that were acknowledged and must hold. */
   *renamesThatHold(): Generator<Message> {
+    if (this.undone) return
     for (const message of this.messages) {
       if (message.type !== 'alias' || message.previousIsDevice) continue
       if (isAcknowledged(message) && message.refused === null) yield message

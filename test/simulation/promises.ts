@@ -20,6 +20,7 @@ export const PROMISES = [
   'turns are bounded',
   'each forward has one import',
   'joins end',
+  'what is undone comes back',
   'renames are legal',
   'renames hold',
   'acknowledged is present',
@@ -68,10 +69,12 @@ export interface Quiet {
 export function checkJournals(quiet: Quiet): Broken[] {
   quiet.view.refresh()
   const model = new IdentityModel(quiet.messages)
+  for (const { origins } of quiet.view.restored) for (const id of origins) model.undoDevice(id)
   const presence = presenceOf(quiet.view)
   return [
     ...eachForwardHasOneImport(quiet.view),
     ...joinsEnd(quiet.view),
+    ...undoneComesBack(quiet.view),
     ...renamesAreLegal(quiet.view, model),
     ...renamesHold(model),
     ...acknowledgedIsPresentOnce(quiet, presence),
@@ -148,21 +151,46 @@ export function eachForwardHasOneImport(view: JournalView): Broken[] {
 /** No join stays pending for ever. */
 export function joinsEnd(view: JournalView): Broken[] {
   const confirmed = new Set(view.confirmations.map(({ shard, of }) => `${shard}:${of}`))
-  const open = view.forwards.filter((forward) => {
-    return forward.moves && !confirmed.has(positionOf(forward))
+  const begun = [...view.forwards, ...view.splits, ...view.restored]
+  const open = begun.filter((record) => record.moves && !confirmed.has(positionOf(record)))
+  return told('joins end', open, (record) => {
+    return `what ${record.key} began at ${positionOf(record)} was never confirmed`
   })
-  return told('joins end', open, (forward) => {
-    return `the forward of ${forward.key} at ${positionOf(forward)} was never confirmed`
+}
+
+/** An undone join is carried out, and whoever gives records back gives them once. */
+export function undoneComesBack(view: JournalView): Broken[] {
+  const carriedOut = new Set([...view.splits, ...view.restored].map(({ source }) => source))
+  const lost = view.restored.filter((record) => {
+    return record.moves && !carriedOut.has(positionOf(record))
   })
+  const imports = new Map<string, number>()
+  for (const { source, last } of view.imports) {
+    if (last) imports.set(source, (imports.get(source) ?? 0) + 1)
+  }
+  const wrong = view.splits.filter((split) => split.moves && imports.get(positionOf(split)) !== 1)
+  return [
+    ...told('what is undone comes back', lost, (record) => {
+      return `the join of ${record.key} was undone at ${positionOf(record)}, and nobody did anything`
+    }),
+    ...told('what is undone comes back', wrong, (split) => {
+      const times = imports.get(positionOf(split)) ?? 0
+      return `${split.key} gave back to ${split.name} at ${positionOf(split)}, which came ${times} times`
+    }),
+  ]
 }
 
 /** Renames of users are decided one after another: none closes a circle, none is invented. */
 export function renamesAreLegal(view: JournalView, model: IdentityModel): Broken[] {
-  const renames = view.forwards
+  const renames = [...view.forwards, ...view.restored]
     .filter(({ key }) => key.startsWith('rename:'))
     .sort((a, b) => a.order - b.order)
   const faults: string[] = []
   for (const record of renames) {
+    if (record.kind === RECORD_KIND.restored) {
+      model.undo(record.key.slice('rename:'.length))
+      continue
+    }
     const fault = model.decide({
       from: record.key.slice('rename:'.length),
       to: record.name.slice(5),
@@ -321,12 +349,15 @@ export function oneProfileHoweverReached(quiet: Quiet): Broken[] {
 
 /** A profile names the ids that were joined to it, and none that nobody ever used. */
 export function idsAreJoined({ messages, answers, view }: Quiet): Broken[] {
+  const undone = new Set(view.restored.map(({ key }) => key))
   const model = new IdentityModel(messages)
   renamesAreLegal(view, model)
+  if (model.undone) return []
   const links = new Map(answers.map(({ key, live }) => [key, linksOf(live)]))
   const faults: string[] = []
   for (const message of messages) {
     if (message.type !== 'identify' || message.anonymous === null) continue
+    if (undone.has(`anonymous:${message.anonymous}`)) continue
     if (!isAcknowledged(message) || message.refused !== null) continue
     const root = `user:${model.rootOf(message.user ?? '')}`
     const known = links.get(root)

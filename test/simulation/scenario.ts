@@ -1,4 +1,5 @@
 import { ownerOf, parseKey } from '../../src/event/profile-key.ts'
+import type { Query } from '../../src/protocol/shards.ts'
 import { Inspection } from './inspection.ts'
 import { isAcknowledged } from './messages.ts'
 import type { Message } from './messages.ts'
@@ -11,6 +12,7 @@ import type { Chances } from './world.ts'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const STEPS_MAX = 20_000
+const UNDO_TRIES = 100
 
 /**
  * A world in which nothing is left to chance: a dozen operations, told one by one, that lead to one
@@ -103,6 +105,74 @@ export class Scenario {
     await this.until(() => messages.every((message) => message.inFlight === 0))
     const open = messages.find((message) => !isAcknowledged(message))
     if (open !== undefined) throw new Error(`${open.id} was not acknowledged`)
+  }
+
+  /** Asks to undo the newest join of an id; resolves with the status, 0 where the process ended. */
+  async undo(id: string): Promise<number> {
+    let status = -1
+    this.beginUndo(id, (given) => (status = given))
+    const { process } = this.world
+    await this.until(() => status >= 0 || this.world.process !== process)
+    return Math.max(0, status)
+  }
+
+  /** The same without waiting. */
+  beginUndo(id: string, answered: (status: number) => void = () => undefined): void {
+    this.world.client?.undo(id, {
+      answered: (status) => answered(status),
+      failed: (error) => this.world.scheduler.fail(error),
+    })
+  }
+
+  /** Until an undo is answered as done, through crashes. */
+  async undoSurely(id: string): Promise<void> {
+    for (let tries = 0; tries < UNDO_TRIES; tries++) {
+      await this.inspection.untilReady()
+      const status = await this.undo(id)
+      if (status === 200) return
+      if (status !== 202 && status !== 503 && status !== 0) throw new Error(`undo: ${status}`)
+      await this.world.scheduler.sleep(50)
+    }
+    throw new Error(`${id} does not come back`)
+  }
+
+  /** Sends until it is acknowledged, through crashes. */
+  async sendSurely(...messages: Message[]): Promise<void> {
+    for (let tries = 0; tries < UNDO_TRIES; tries++) {
+      await this.inspection.untilReady()
+      const left = messages.filter((message) => !isAcknowledged(message))
+      if (left.length === 0) return
+      this.post(left)
+      const { process } = this.world
+      await this.until(
+        () => left.every(({ inFlight }) => inFlight === 0) || this.world.process !== process,
+      )
+      await this.world.scheduler.sleep(50)
+    }
+    throw new Error('not acknowledged')
+  }
+
+  /** Whose each message is, by the journals; several where it is there more than once. */
+  ownersOf(messages: readonly Message[]): string[] {
+    const { view } = this.inspection
+    view.refresh()
+    return messages.map(({ id }) => {
+      const found = [...view.shoppers.values()].flatMap(({ key, records }) =>
+        records.filter(({ messageId }) => messageId === id).map(() => key),
+      )
+      return found.join(' and ')
+    })
+  }
+
+  /** The answer to a query. */
+  async ask(query: Query): Promise<Record<string, unknown>> {
+    let body: string | null = null
+    this.world.client?.query(query).then(
+      (reply) => (body = reply.body),
+      (error: unknown) => this.world.scheduler.fail(error),
+    )
+    await this.until(() => body !== null)
+    return JSON.parse(body ?? '{}') as Record<string, unknown>
   }
 
   /** Runs until then. */

@@ -38,6 +38,7 @@ const WEIGHTS: Readonly<Record<Operation, number>> = {
   import: 2,
   late: 4,
   flood: 0.6,
+  undo: 1.5,
   'look-up': 6,
   'time travel': 1,
   events: 1,
@@ -125,6 +126,9 @@ class Simulation {
       case 'repeat':
         count = shoppers.repeat()
         break
+      case 'undo':
+        this.undo()
+        break
       case 'look-up':
       case 'time travel':
       case 'events':
@@ -187,6 +191,17 @@ class Simulation {
       world.coverage.reach('race crash during a checkpoint')
       world.arm(this.random.chance(0.5) ? null : 0, 1 + this.random.below(60))
     }
+  }
+
+  private undo(): void {
+    const { world, shoppers } = this
+    const { client } = world
+    if (!world.ready || client === null) return
+    world.coverage.reach('operation undo')
+    client.undo(shoppers.anId(), {
+      answered: (status) => world.coverage.reach(`undo answered ${status}`),
+      failed: (error) => world.scheduler.fail(error),
+    })
   }
 
   private ask(operation: 'look-up' | 'time travel' | 'events'): void {

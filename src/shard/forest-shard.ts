@@ -1,2 +1,0 @@
-/** The shard that keeps the forest of renames. */
-export const FOREST_SHARD = 0
