@@ -85,12 +85,14 @@ export class Scenario {
     return this.shoppers.message({ type: 'track', ...who(id), event: 'Product Viewed', ...more })
   }
 
-  identify(device: string, user: string): Message {
-    return this.shoppers.message({ type: 'identify', ...who(user), ...whoseDevice(device) })
+  identify(device: string, user: string, connection = 0): Message {
+    const ids = { ...who(user), ...whoseDevice(device) }
+    return this.shoppers.message({ type: 'identify', ...ids, connection })
   }
 
-  alias(previous: string, user: string): Message {
-    return this.shoppers.message({ type: 'alias', ...who(user), previous: bareId(previous) })
+  alias(previous: string, user: string, connection = 0): Message {
+    const ids = { ...who(user), previous: bareId(previous) }
+    return this.shoppers.message({ type: 'alias', ...ids, connection })
   }
 
   /** Sends without waiting; `connection` says to which shard it goes first. */

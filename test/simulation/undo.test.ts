@@ -176,11 +176,11 @@ test.each([0.1, 3, 30])('an undo while a join is under way, %d ms later', async 
     await scenario.send(...events, scenario.track(user))
     scenario.chances.peer = () => 10
     scenario.post([scenario.identify(device, user)])
-    scenario.post([scenario.alias(user, end)], 1)
+    scenario.post([scenario.alias(user, end, 1)], 1)
     await scenario.world.scheduler.sleep(ms)
     scenario.beginUndo(device)
     scenario.beginUndo(user)
-    scenario.post([scenario.identify(device, end)], 2)
+    scenario.post([scenario.identify(device, end, 2)], 2)
     await scenario.world.scheduler.sleep(ms)
     scenario.beginUndo(device)
     expect(await scenario.broken()).toEqual([])
