@@ -198,7 +198,8 @@ export class Commands {
     const predict = !slice.last || place === undefined ? null : predictOf(place)
     const event = slice.last ? note.event : null
     const { links, once = false } = note
-    const moved = { links, once, back, event, predict }
+    // What comes back may have been sent again meanwhile, and be there under its message id.
+    const moved = { links, once: once || back, back, event, predict }
     return { type: 'import', ...head, ...slice, slice: at.slice, ...moved }
   }
 
