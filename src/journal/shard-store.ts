@@ -62,7 +62,7 @@ export interface RecentMessageHashes {
 }
 
 /** Decoded blocks kept for walks along a chain. */
-const CACHED_BLOCKS_MAX = 16
+const CACHED_BLOCKS_MAX = 64
 
 /**
  * The journal, checkpoint, dedupe log and dead letters of one shard, in one LMDB environment.
@@ -85,6 +85,8 @@ export class ShardStore {
   private writing = false
   private lastAppend: Promise<void> = Promise.resolve()
   private readonly cache: Block[] = []
+  /** The block that was read last; one in flight only until its buffer is given back. */
+  private lastBlock: Block | null = null
   /** Blocks that LMDB has not committed yet lie in these. */
   private readonly buffers = new BufferPool()
   private readonly cursor = new RecordCursor()
@@ -179,6 +181,7 @@ export class ShardStore {
     for (const { block, buffer, claimed, resolve } of blocks) {
       this.space.release(claimed)
       this.pending.splice(this.pending.indexOf(block), 1)
+      if (this.lastBlock === block) this.lastBlock = null
       this.buffers.giveBack(buffer)
       this.durableSequence = block.firstSequence + block.count - 1
       resolve()
@@ -287,6 +290,7 @@ export class ShardStore {
       }),
     )
     this.cache.length = 0
+    this.lastBlock = null
     return count
   }
 
@@ -418,14 +422,18 @@ export class ShardStore {
   }
 
   private blockOf(sequence: number): Block | null {
-    const holds = (block: Block): boolean =>
-      sequence >= block.firstSequence && sequence < block.firstSequence + block.count
-    const known = this.pending.find(holds) ?? this.cache.find(holds)
-    if (known !== undefined) return known
+    // A walk meets the same block again and again.
+    if (this.lastBlock !== null && holds(this.lastBlock, sequence)) return this.lastBlock
+    const known = find(this.pending, sequence) ?? find(this.cache, sequence)
+    if (known !== null) {
+      this.lastBlock = known
+      return known
+    }
     const { journal } = this.environment
     for (const { key, value } of journal.getRange({ start: sequence, reverse: true, limit: 1 })) {
       const block = decodeBlock(value, this.where(key))
-      if (!holds(block)) return null
+      if (!holds(block, sequence)) return null
+      this.lastBlock = block
       this.cache.unshift(block)
       if (this.cache.length > CACHED_BLOCKS_MAX) this.cache.pop()
       return block
@@ -455,6 +463,15 @@ export class ShardStore {
 }
 
 const JOINS_HEALED = 'joinsHealed'
+function holds(block: Block, sequence: number): boolean {
+  return sequence >= block.firstSequence && sequence < block.firstSequence + block.count
+}
+
+function find(blocks: readonly Block[], sequence: number): Block | null {
+  for (let i = 0; i < blocks.length; i++) if (holds(blocks[i], sequence)) return blocks[i]
+  return null
+}
+
 const PRUNED_A_TIME = 1000
 /** Blocks in one transaction. */
 export const DROPPED_A_TIME = 256

@@ -162,7 +162,7 @@ export class Commands {
     const at = this.underway.get(row)
     if (at === undefined || at === null) return
     if (!at.moves) return this.post(at, this.plainCommand(at, cursor))
-    const writer = new RecordWriter()
+    const writer = new RecordWriter(1024)
     const record = new RecordCursor()
     let { next } = at
     let count = 0
