@@ -58,6 +58,7 @@ export class Deliveries {
     const key = profiles.keyOf(row)
     const isNew = this.isNew(row, command)
     if (isNew) this.journalSlice(command, key)
+    if (isNew && !command.back) this.turn.noteTaken(row, [command.from, ...command.links])
     if (isNew && command.last && profiles.forwardOf(row) !== null) {
       return this.forwardOn(row, command, batch)
     }
@@ -188,6 +189,7 @@ export class Deliveries {
     const own = { name: command.from, message: splitText({ source, origins, to }) }
     const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
     if (to !== '') return this.turn.passCommand({ ...command, to }, batch)
+    this.turn.noteGiven(row, origins)
     this.commands.beginOwed(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
     this.tellFolded(row, batch)
   }

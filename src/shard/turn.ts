@@ -97,6 +97,8 @@ export class Turn {
   /** When the last commit began, on the monotonic clock. */
   private committedAt = Number.NEGATIVE_INFINITY
   private commitTimer: Cancel | null = null
+  /** Rows that gave records away a short time ago, and the keys that these came under. */
+  private readonly given = new Map<number, { origins: ReadonlySet<string>; until: number }>()
 
   constructor(parts: TurnParts, onFailure: (error: unknown) => void) {
     this.parts = parts
@@ -140,6 +142,7 @@ export class Turn {
     const { messageHashLow: low, messageHashHigh: high } = cursor
     const now = clock.now()
     if (was && forward === null && this.asksFormer(cursor, row, place)) return
+    if (this.given.size > 0 && row >= 0 && this.returnsGiven(cursor, row, place)) return
     const repeated = forward === null ? !this.isNew(low, high, now) : this.knows(low, high, now)
     if (repeated) {
       place.batch.duplicate(place.record)
@@ -156,6 +159,35 @@ export class Turn {
     const late = (cursor.flags & LATE) === RECORD_FLAG.late
     if (!late) return this.scoreIfAsked(applied, place)
     this.parts.whenFolded(applied, place.batch, () => this.scoreIfAsked(applied, place))
+  }
+
+  /** The row gave away what came under these keys; what is still on its way here is theirs, too. */
+  noteGiven(row: number, origins: readonly string[]): void {
+    const now = this.parts.clock.now()
+    for (const [other, { until }] of this.given) if (until < now) this.given.delete(other)
+    const known = this.given.get(row)?.origins ?? []
+    this.given.set(row, { origins: new Set([...known, ...origins]), until: now + ON_ITS_WAY_MS })
+  }
+
+  /** Keys were joined to the row again. */
+  noteTaken(row: number, ids: readonly string[]): void {
+    const given = this.given.get(row)
+    if (given === undefined) return
+    const origins = new Set([...given.origins].filter((id) => !ids.includes(id)))
+    this.given.set(row, { origins, until: given.until })
+  }
+
+  /** Sends a record that was passed on back to its own key where that was given its records. */
+  private returnsGiven(cursor: RecordCursor, row: number, place: Place): boolean {
+    if (place.hops === 0 || (cursor.flags & RECORD_FLAG.origin) === 0) return false
+    const given = this.given.get(row)
+    const { origin } = cursor
+    if (given === undefined || !given.origins.has(formatKey(origin))) return false
+    if (given.until < this.parts.clock.now() || place.hops >= FORWARD_HOPS_MAX) return false
+    if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return false
+    const next = { ...place, hops: place.hops + 1, stage: 'apply' } as const
+    this.relay(rekeyed(cursor, origin), origin, next)
+    return true
   }
 
   /** Whether a message id was seen here within the horizon. 0, 0 is none. */
@@ -446,6 +478,9 @@ const NOT_AT_ITS_KEY = RECORD_FLAG.historical | RECORD_FLAG.origin
 
 /** Flags that tell history that came late from a live event that did. */
 const LATE = RECORD_FLAG.late | RECORD_FLAG.historical
+
+/** How long a record may be on its way to a profile, at most: far more than it takes. */
+const ON_ITS_WAY_MS = 30_000
 
 /** Shards asked about one record at most: those a device's former users are at, with their renames. */
 const ASK_HOPS_MAX = 8 * FORWARD_HOPS_MAX
