@@ -17,7 +17,7 @@ export class Way {
   carry(from: Life, label: string, deliver: () => void): void {
     const at = Math.max(this.lastMs, this.scheduler.nowMs + this.delayMs())
     this.lastMs = at
-    this.scheduler.after(at - this.scheduler.nowMs, label, () => {
+    this.scheduler.at(at, label, () => {
       if (at <= from.lostAfterMs) deliver()
     })
   }

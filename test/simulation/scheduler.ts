@@ -33,8 +33,13 @@ export class Scheduler {
 
   /** Runs `work` so many ms from now. */
   after(ms: number, label: string, work: () => void, tick = false): Cancel {
+    return this.at(this.nowMs + ms, label, work, tick)
+  }
+
+  /** Runs `work` at that instant, after all that was asked for at the same one before. */
+  at(at: number, label: string, work: () => void, tick = false): Cancel {
     const order = this.nextOrder++
-    const event = { at: this.nowMs + ms, order, label, work, tick, cancelled: false }
+    const event = { at, order, label, work, tick, cancelled: false }
     this.push(event)
     if (!tick) this.pending++
     return () => {
