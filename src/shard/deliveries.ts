@@ -172,6 +172,8 @@ export class Deliveries {
     const { profiles } = this.turn.parts
     const key = parseKey(command.to)
     const row = profiles.ensureKey(key.kind, key.key)
+    // The profile that was to give them back was joined to the one that asks, and they came with it.
+    if (command.from === command.to) return this.tellFolded(row, batch)
     const state = profiles.identity(row)
     const known = state.splits?.find((given) => given.from === command.from)
     const repeated =
