@@ -24,7 +24,7 @@ export interface NamedIds {
 interface Held<Owner> extends HeldRecord<Owner> {
   readonly ids: readonly number[]
   /** A join waits for everything handed out up to this dispatch; −1 of other records. */
-  readonly after: number
+  after: number
 }
 
 /**
@@ -105,13 +105,21 @@ export class HeldRecords<Owner> {
     const ready: Held<Owner>[] = []
     const waiting: Held<Owner>[] = []
     const blocked = new Map(this.underWay())
+    const goingOut = new Set<number>()
     let ended = false
     for (const record of this.held) {
+      // A join waits for what goes out now under its ids, too.
+      if (record.after >= 0 && record.ids.some((id) => goingOut.has(id))) {
+        record.after = this.dispatch
+      }
       const free = !record.ids.some((id) => (blocked.get(id) ?? 0) > 0)
       if (!ended && free && record.after < Math.min(oldest, this.dispatch)) {
         ready.push(record)
         ended = ends(record)
-        if (record.after < 0) continue
+        if (record.after < 0) {
+          for (const id of record.ids) goingOut.add(id)
+          continue
+        }
       } else waiting.push(record)
       for (const id of record.ids) blocked.set(id, 1)
     }
