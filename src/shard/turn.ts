@@ -97,6 +97,8 @@ export class Turn {
   /** When the last commit began, on the monotonic clock. */
   private committedAt = Number.NEGATIVE_INFINITY
   private commitTimer: Cancel | null = null
+  /** Arrival time when the first record went through to another profile. */
+  private begunAt: number | null = null
   /** Rows that gave records away a short time ago, and the keys that these came under. */
   private readonly given = new Map<number, { origins: ReadonlySet<string>; until: number }>()
 
@@ -290,7 +292,9 @@ export class Turn {
   passThrough(row: number, cursor: RecordCursor): void {
     if ((cursor.flags & NOT_AT_ITS_KEY) !== 0) return
     const { profiles } = this.parts
-    const after = profiles.arrival(row) + ARRIVAL_STEP_MS
+    // What went through before a crash is in no journal here; it arrived before this life began.
+    this.begunAt ??= this.parts.clock.now()
+    const after = Math.max(profiles.arrival(row) + ARRIVAL_STEP_MS, this.begunAt)
     if (cursor.arrivalTime < after) cursor.setArrival(after)
     profiles.noteArrival(row, cursor.arrivalTime)
   }
