@@ -42,7 +42,8 @@ export class Peers {
   }
 
   connect(shard: number, port: PeerPort): void {
-    this.ports.get(shard)?.close()
+    // Where both were started again, ways cross: what is on the one that is given up may be lost.
+    if (this.ports.has(shard)) this.down(shard)
     this.ports.set(shard, port)
     const from = { shard, life: this.lifeOf(shard) + 1 }
     this.lives.set(shard, from.life)
