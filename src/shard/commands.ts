@@ -11,7 +11,7 @@ import type { BatchResult, Command, ImportCommand } from '../protocol/shard-mess
 import { ownRecords, recordsOf } from '../replay/history.ts'
 import type { HistoryReader, HistoryRecord } from '../replay/history.ts'
 import type { Background } from './background.ts'
-import { predictOf, rekeyed } from './turn.ts'
+import { predictOf } from './turn.ts'
 import type { Place, Turn } from './turn.ts'
 
 /** Commands of a shard that are under way at a time; more wait. */
@@ -287,11 +287,4 @@ function targetOf(cursor: RecordCursor): ProfileKey {
 function lost(shard: number, sequence: number): LimnError {
   const message = `shard ${shard}: record ${sequence}, which a join waits for, is not in the journal`
   return new LimnError('ERR_STORAGE_CORRUPT', message)
-}
-
-/** The event of a command under the key of the profile that it came to. */
-export function eventFor(event: Uint8Array<ArrayBuffer>, key: ProfileKey): RecordCursor {
-  const cursor = new RecordCursor().over(event).at(0)
-  if (cursor.keyKind === key.kind && cursor.key === key.key) return cursor
-  return new RecordCursor().over(rekeyed(cursor, key)).at(0)
 }

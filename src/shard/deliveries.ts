@@ -9,7 +9,6 @@ import { SHARD_BUSY } from '../protocol/shard-messages.ts'
 import type { ImportCommand, RenameCommand, SplitCommand } from '../protocol/shard-messages.ts'
 import { keyOfRecord } from '../replay/replayer.ts'
 import type { Batch } from './batch.ts'
-import { eventFor } from './commands.ts'
 import type { Commands } from './commands.ts'
 import type { Healing } from './healing.ts'
 import type { Refolder } from './refolder.ts'
@@ -71,7 +70,13 @@ export class Deliveries {
     }
     // As what was passed on, it keeps its place among what its sender sent.
     const place = { batch, record: 0, stage: 'apply', hops: 1 } as const
-    this.refolder.whenFolded(row, batch, () => this.turn.applyOne(eventFor(event, key), place))
+    const cursor = new RecordCursor().over(event).at(0)
+    // It goes the way that a repeat of it goes, by its own key, so that one of the two is known.
+    const own = keyOfRecord(cursor)
+    this.refolder.whenFolded(row, batch, () => {
+      if (sameKey(own, key)) this.turn.applyOne(cursor, place)
+      else this.turn.relay(event, own, place)
+    })
   }
 
   private tellFolded(row: number, batch: Batch): void {
