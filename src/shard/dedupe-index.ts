@@ -51,6 +51,17 @@ export class DedupeIndex {
     this.tableScale = tables / 2 ** 32
   }
 
+  /** Makes room for so many entries at once, where there are none yet. */
+  reserve(entries: number): void {
+    if (this.bucketsInUse > 0) return
+    const wanted = Math.ceil(entries / this.tables / (SLOTS * LOAD)) + 1
+    const buckets = Math.min(Math.max(wanted, BUCKETS_MIN), this.bucketsMax)
+    this.buckets.fill(buckets)
+    this.limits.fill(buckets === this.bucketsMax ? LIMIT_NONE : Math.floor(buckets * SLOTS * LOAD))
+    this.bucketsInUse = buckets * this.tables
+    this.bucketsOfLargest = buckets
+  }
+
   /** Of the tables as far as they have grown. */
   get bytes(): number {
     return indexBytes(this.tables, this.bucketsInUse)

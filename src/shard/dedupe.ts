@@ -57,6 +57,11 @@ export class DedupeWindow {
     return this.index.has(low | 0, high | 0)
   }
 
+  /** Makes room for so many ids at once, before the first is added. */
+  reserve(ids: number): void {
+    this.index.reserve(ids)
+  }
+
   /** Says that ids which arrived up to then are not all added, as where a log is read in part. */
   forgetUntil(atMs: number): void {
     this.forgotten = Math.max(this.forgotten, Math.ceil(atMs))

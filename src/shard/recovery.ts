@@ -140,6 +140,7 @@ function restoreDedupe({
   const now = clock.now()
   const recent = store.recentMessageHashes(now - dedupeHours * 3_600_000, dedupe.capacity)
   dedupe.forgetUntil(recent.leftOutUntil)
+  dedupe.reserve(recent.blocks.reduce((sum, { hashes }) => sum + hashes.length / 2, 0))
   for (const { hashes, writtenAt } of recent.blocks) {
     for (let i = 0; i + 1 < hashes.length; i += 2) {
       dedupe.add(hashes[i], hashes[i + 1], writtenAt, now)
