@@ -128,8 +128,9 @@ export class Joins implements Joining {
       const further = { ...place, join: { ...join, target: formatKey(forward) } }
       return this.turn.relay(copyOf(cursor), forward, further)
     }
-    // Both names are one person's already.
-    if (sameKey(source, target)) return this.applyAt(cursor, place)
+    // Both names are one person's already; or a repeat, which an alias is although by now it reads
+    // otherwise: it named a user, and a device has the same id since.
+    if (sameKey(source, target) || this.isKnown(cursor)) return this.applyAt(cursor, place)
     const held = this.held.get(row) ?? { links: 0, records: 0 }
     const links = row < 0 ? [] : profiles.identity(row).links
     const records = row < 0 ? 0 : profiles.history(row)
@@ -223,6 +224,10 @@ export class Joins implements Joining {
     const links = 1 + (row < 0 ? 0 : profiles.identity(row).links.length)
     const records = row < 0 ? 0 : profiles.history(row)
     return { source: formatKey(source), target: formatKey(target), links, records }
+  }
+
+  private isKnown({ messageHashLow, messageHashHigh }: RecordCursor): boolean {
+    return this.turn.knows(messageHashLow, messageHashHigh)
   }
 
   private wasDecided(cursor: RecordCursor): boolean {

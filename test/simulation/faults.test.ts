@@ -87,6 +87,19 @@ test('a login that is sent again later does not bring the device back', async ()
   expect(await scenario.broken()).toEqual([])
 })
 
+test('an alias that is sent again later is not taken for one of a device', async () => {
+  const scenario = await Scenario.start()
+  const [device, first, second] = [scenario.device(1), scenario.user(1), scenario.user(1)]
+  // Nobody knows a device of that name yet, so it is of a user.
+  const alias = scenario.aliasOfDevice(device, first)
+  await scenario.send(alias)
+  await scenario.send(scenario.track(device))
+  await scenario.send(scenario.identify(device, second))
+  await scenario.send(alias)
+  await scenario.send(scenario.track(device))
+  expect(await scenario.broken()).toEqual([])
+})
+
 test('the ids of a user who is renamed go along through a crash', async () => {
   const scenario = await Scenario.start()
   const [device, user, renamed] = [scenario.device(0), scenario.user(0), scenario.user(1)]

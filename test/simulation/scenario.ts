@@ -95,6 +95,12 @@ export class Scenario {
     return this.shoppers.message({ type: 'alias', ...ids, connection })
   }
 
+  /** An alias whose former name is that of a device, by the sender's will. */
+  aliasOfDevice(device: string, user: string): Message {
+    const ids = { ...who(user), previous: bareId(device), previousIsDevice: true }
+    return this.shoppers.message({ type: 'alias', ...ids })
+  }
+
   /** Sends without waiting; `connection` says to which shard it goes first. */
   post(messages: readonly Message[], connection = 0): void {
     const imported = messages.some((message) => message.imported)
