@@ -52,8 +52,9 @@ export const RECORD_HEADER_BYTES = 72
  * - `decided`: a joining event was seen that changed nothing; remembers its message id
  * - `split`: records that came under some keys were given back; they are no longer folded
  * - `restored`: a join was undone: the profile's events stay with it from here on
+ * - `linked`: events that came under the key in `name` pass through the profile; its join is on its way
  *
- * The messages of the last eight are in `src/identity/notes.ts`.
+ * The messages of those from `forward` on are in `src/identity/notes.ts`.
  */
 export const RECORD_KIND = {
   event: 1,
@@ -65,6 +66,7 @@ export const RECORD_KIND = {
   decided: 7,
   split: 8,
   restored: 9,
+  linked: 10,
 } as const
 
 /** `rename` is a user's place in the forest of renames, which one shard keeps. */

@@ -82,6 +82,8 @@ export function transition(state: Identity, cursor: RecordCursor, sequence: numb
       return split(state, cursor, sequence)
     case RECORD_KIND.restored:
       return restored(state, cursor, sequence)
+    case RECORD_KIND.linked:
+      return [linked(state, parseKey(cursor.name), cursor.arrivalTime), []]
     case RECORD_KIND.decided: {
       const note = readDecided(cursor.message)
       return [note === null ? state : { ...state, height: note.height }, []]
@@ -138,11 +140,21 @@ function imported(state: Identity, from: ProfileKey, note: ImportNote, time: num
   const links = [...state.links.filter((known) => !sameKey(known, from)), link]
   for (const id of note.legacy ? withoutPhantoms(note.links, links) : note.links) {
     const key = parseKey(id)
-    if (!links.some((known) => sameKey(known, key))) links.push({ ...key, source: '', time })
+    if (!isLinked({ links }, key)) links.push({ ...key, source: '', time })
   }
   const folds = note.last && state.forward === null
   const command = note.legacy ? 'refoldHere' : 'refold'
   return [{ ...state, links }, folds ? [command] : []]
+}
+
+function linked(state: Identity, id: ProfileKey, time: number): Identity {
+  if (isLinked(state, id)) return state
+  return { ...state, links: [...state.links, { ...id, source: '', time }] }
+}
+
+/** Whether an id was joined to a profile, or to one that was joined to it. */
+export function isLinked({ links }: Pick<Identity, 'links'>, id: ProfileKey): boolean {
+  return links.some((link) => sameKey(link, id))
 }
 
 /** In the first format an alias of a user linked a device of that name too, which there is not. */

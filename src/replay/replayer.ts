@@ -1,4 +1,3 @@
-import { sameKey } from '../event/profile-key.ts'
 import type { ProfileKey } from '../event/profile-key.ts'
 import {
   KEY_KIND,
@@ -8,7 +7,7 @@ import {
   STRING_FIELDS,
 } from '../event/record.ts'
 import type { RecordCursor } from '../event/record-cursor.ts'
-import { transition } from '../identity/transition.ts'
+import { isLinked, transition } from '../identity/transition.ts'
 import { ROW_MARK } from '../profile/compile.ts'
 import type { Fold } from '../profile/fold.ts'
 import type { ProfileStore } from '../profile/store.ts'
@@ -101,7 +100,7 @@ export class Replayer {
     const named = previousKey(cursor)
     if (named === null) return
     const state = this.profiles.identity(row)
-    if (state.links.some((link) => sameKey(link, named))) return
+    if (isLinked(state, named)) return
     const link = { ...named, source: '', time: cursor.arrivalTime }
     this.profiles.setIdentity(row, { ...state, links: [...state.links, link] })
   }

@@ -122,6 +122,7 @@ function detailsOf(
     const { origins, cause } = readRestored(message)
     return { kind: 'restored', from: name, origins, cause: cause === '' ? null : cause }
   }
+  if (kind === RECORD_KIND.linked) return { kind: 'linked', from: name }
   return kind === RECORD_KIND.decided && message === '' ? { kind: 'decided' } : null
 }
 

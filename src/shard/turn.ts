@@ -4,6 +4,7 @@ import { ARRIVAL_STEP_MS, RECORD_FLAG, RECORD_KIND, createRecordFields } from '.
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
+import { isLinked } from '../identity/transition.ts'
 import type { Identity } from '../identity/transition.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import { ROW_MARK } from '../profile/compile.ts'
@@ -276,7 +277,9 @@ export class Turn {
       const reason = `the profile is forwarded more than ${FORWARD_HOPS_MAX} times`
       return batch.reject(record, 'ERR_IDENTITY_FORWARDS', reason)
     }
-    this.passThrough(row, cursor)
+    // What was sent to be asked for has been through here before, and keeps its place.
+    if (place.hops === 0) this.passThrough(row, cursor)
+    this.noteOrigin(row, cursor)
     const bytes = rekeyed(cursor, forward)
     const ask = this.askable(former, place)
     const next = { ...place, hops: place.hops + 1 }
@@ -300,6 +303,19 @@ export class Turn {
   }
 
   /**
+   * What passes through a profile comes under an id that was joined to it, though that join may be on
+   * its way here yet: it is noted now, so that the event comes back with the profile if its own join is
+   * undone before.
+   */
+  private noteOrigin(row: number, cursor: RecordCursor): void {
+    if ((cursor.flags & RECORD_FLAG.origin) === 0) return
+    const { profiles } = this.parts
+    const { origin } = cursor
+    if (isLinked(profiles.identity(row), origin)) return
+    this.appendOwn(RECORD_KIND.linked, profiles.keyOf(row), { name: formatKey(origin) })
+  }
+
+  /**
    * Of a key whose join was undone: what came while it was joined may be known where that went, and be
    * on its way back. Whether the record is sent there first.
    */
@@ -308,6 +324,7 @@ export class Turn {
     if (!isNamed(cursor) || this.knows(low, high)) return false
     const ask = this.askable(this.parts.profiles.identity(row).former, place)
     if (ask.length === 0) return false
+    this.passThrough(row, cursor)
     const next = { ...place, hops: place.hops + 1, stage: 'ask', ask } as const
     this.relay(copyOf(cursor), parseKey(ask[0]), next)
     return true
