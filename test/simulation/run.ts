@@ -154,6 +154,8 @@ async function main(): Promise<void> {
         await tell(result)
         break
       }
+      const [{ promise, what }] = result.broken
+      say(`seed ${result.seed} breaks after ${result.operations}: ${promise}: ${what}`)
     }
     if (performance.now() - toldAt > 5_000) {
       toldAt = performance.now()

@@ -5,11 +5,14 @@ import type { Message } from './messages.ts'
 import { Random } from './random.ts'
 import type { World } from './world.ts'
 
-/** Ids in use at a time, and sends after which the oldest gives way to a new one. */
+/**
+ * Ids in use at a time, and sends after which the oldest gives way to a new one: where that is soon,
+ * many small profiles meet, and where it is late, few large ones, which take long to fold.
+ */
 const USERS = 12
-const SENDS_A_USER = 60
+const SENDS_A_USER = [15, 25, 25, 60]
 const DEVICES = 16
-const SENDS_A_DEVICE = 15
+const DEVICES_A_USER = 4
 const CONNECTIONS = 4
 const FRAMES_IN_FLIGHT_MAX = 8
 const BATCH_MAX = 5
@@ -46,12 +49,14 @@ export class Shoppers {
   private readonly world: World
   private readonly random: Random
   private readonly connections: Connection[]
+  private readonly sendsAUser: number
   private sends = 0
   private aliasesInFlight: Message[] = []
 
   constructor(world: World) {
     this.world = world
     this.random = new Random(world.options.seed * 2)
+    this.sendsAUser = this.random.pick(SENDS_A_USER)
     this.connections = Array.from({ length: CONNECTIONS }, (_, lane) => ({
       lane,
       inFlight: 0,
@@ -120,11 +125,12 @@ export class Shoppers {
   }
 
   private aUser(): string {
-    return `u${Math.floor(this.sends / SENDS_A_USER) + this.random.below(USERS)}`
+    return `u${Math.floor(this.sends / this.sendsAUser) + this.random.below(USERS)}`
   }
 
   private aDevice(): string {
-    return `a${Math.floor(this.sends / SENDS_A_DEVICE) + this.random.below(DEVICES)}`
+    const oldest = Math.floor((this.sends * DEVICES_A_USER) / this.sendsAUser)
+    return `a${oldest + this.random.below(DEVICES)}`
   }
 
   /** Puts a message together as it is given and sends it; for directed scenarios. */

@@ -5,7 +5,7 @@ import { PROMISES } from './promises.ts'
 import type { Broken, Promised } from './promises.ts'
 import { Random } from './random.ts'
 import { Shoppers } from './shoppers.ts'
-import { World } from './world.ts'
+import { EPOCH_MS, World } from './world.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -51,6 +51,7 @@ const WEIGHTS: Readonly<Record<Operation, number>> = {
 }
 
 const OPERATIONS_A_QUIET = 250
+const JUMPED_MS_MAX = 20 * 3_600_000 / 2
 const CALLS_TO_CRASH_MAX = 300
 /** Ends at which all profiles are compared, and recovered over copies: they cost as much as the rest. */
 const WHOLE_SHARE = 0.4
@@ -178,7 +179,9 @@ class Simulation {
     const { world, random } = this
     world.coverage.reach('operation clock jump')
     const ms = random.pick([5_000, 3_600_000, 86_400_000]) * random.float()
-    world.wallOffsetMs += random.chance(0.5) ? ms : -ms
+    const at = world.wallOffsetMs + (random.chance(0.5) ? ms : -ms)
+    // Further, and message ids would rightly be forgotten: a repeat would be a new message.
+    if (Math.abs(at - EPOCH_MS) < JUMPED_MS_MAX) world.wallOffsetMs = at
   }
 
   private checkpoint(): void {
