@@ -55,6 +55,8 @@ export class Commands {
   private readonly rows = new Map<number, Map<number, Place>>()
   private readonly underway = new Map<number, Underway | null>()
   private readonly idleRows = new Set<number>()
+  /** Rows → a request to give records back that could not be carried out yet, while it is repeated. */
+  private readonly putOff = new Map<number, number>()
   /** Rows with a command that another command waits for. */
   private readonly owed = new Set<number>()
   confirmed = 0
@@ -107,14 +109,31 @@ export class Commands {
       return
     }
     this.idleRows.delete(row)
-    const [sequence] = this.turn.parts.profiles.identity(row).pending
+    const sequence = this.next(row)
     if (sequence === undefined) {
       this.rows.delete(row)
       this.owed.delete(row)
+      this.putOff.delete(row)
       return
     }
     this.underway.set(row, null)
     this.turn.whenDurable(() => this.background.add(this.start(row, sequence)))
+  }
+
+  /**
+   * The oldest that is pending. Where that asks for records and was put off, what gives some goes before
+   * it: it may be what the other waits for.
+   */
+  private next(row: number): number | undefined {
+    const { pending } = this.turn.parts.profiles.identity(row)
+    const [oldest] = pending
+    if (oldest !== this.putOff.get(row)) return oldest
+    return pending.find((sequence) => this.kindOf(sequence) === RECORD_KIND.split) ?? oldest
+  }
+
+  private kindOf(sequence: number): number | null {
+    const bytes = this.history.record(sequence)
+    return bytes === null ? null : new RecordCursor().over(bytes).at(0).kind
   }
 
   private *start(row: number, sequence: number): Generator<void> {
@@ -224,6 +243,7 @@ export class Commands {
     if (isUnavailable(result)) {
       // One that is only put off is heard of when it is done.
       if (last && !isBusy(result)) this.settle(at, result)
+      if (command.type === 'split') this.putOff.set(at.row, at.sequence)
       this.turn.parts.clock.after(BUSY_MS, () => this.sendAgain(at))
       return
     }

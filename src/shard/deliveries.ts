@@ -4,6 +4,7 @@ import { RECORD_FLAG, RECORD_KIND } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import { isNewSlice, sequenceOf } from '../identity/decide.ts'
+import type { Identity } from '../identity/transition.ts'
 import { forwardText, importText, restoredText, splitText } from '../identity/notes.ts'
 import { SHARD_BUSY } from '../protocol/shard-messages.ts'
 import type { ImportCommand, RenameCommand, SplitCommand } from '../protocol/shard-messages.ts'
@@ -189,7 +190,7 @@ export class Deliveries {
       return this.turn.passCommand({ ...command, to: known.to }, batch)
     // What is on its way from or to this profile must be where it belongs before it is given back from
     // there; and a repeat is answered when the records have come back.
-    if (state.pending.length > 0) return batch.reject(0, SHARD_BUSY, 'a join is under way')
+    if (mustWait(state, key, command)) return batch.reject(0, SHARD_BUSY, 'a join is under way')
     if (repeated) return this.tellFolded(row, batch)
     const to = state.forward === null ? '' : formatKey(state.forward)
     const { position: source, origins } = command
@@ -200,4 +201,20 @@ export class Deliveries {
     this.commands.beginOwed(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
     this.tellFolded(row, batch)
   }
+}
+
+/**
+ * Whether a profile cannot give records back yet. One whose own join is being undone waits for what
+ * comes back to it, but not for the sake of one that it was joined to itself: what comes back is its
+ * own then, and the other may be waited for by it (two undos one above the other, the upper of which was
+ * joined to the lower since).
+ */
+function mustWait(
+  { forward, pending, decided }: Identity,
+  key: ProfileKey,
+  { origins }: SplitCommand,
+): boolean {
+  if (pending.length === 0) return false
+  const onlyUndone = forward === null && pending.length === 1 && pending[0] === decided
+  return !onlyUndone || !origins.includes(formatKey(key))
 }

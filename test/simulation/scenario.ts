@@ -192,7 +192,7 @@ export class Scenario {
   }
 
   /** Runs until the newest record of the kind of a shopper is on the disk. */
-  async untilDurable(list: 'forwards' | 'imports', key: string): Promise<void> {
+  async untilDurable(list: 'forwards' | 'imports' | 'restored', key: string): Promise<void> {
     const { view } = this.inspection
     await this.until(() => {
       view.refresh()

@@ -51,7 +51,7 @@ const WEIGHTS: Readonly<Record<Operation, number>> = {
 }
 
 const OPERATIONS_A_QUIET = 250
-const JUMPED_MS_MAX = 20 * 3_600_000 / 2
+const JUMPED_MS_MAX = (20 * 3_600_000) / 2
 const CALLS_TO_CRASH_MAX = 300
 /** Ends at which all profiles are compared, and recovered over copies: they cost as much as the rest. */
 const WHOLE_SHARE = 0.4

@@ -1,5 +1,6 @@
 /** Joins that are undone, as stories: whose each event is afterwards, and that nothing else is broken. */
 import { describe, expect, test } from 'vitest'
+import { ownerOf, parseKey } from '../../src/event/profile-key.ts'
 import type { Message } from './messages.ts'
 import { Scenario } from './scenario.ts'
 
@@ -329,4 +330,25 @@ test('who an id is, before, between and after', async () => {
   }
   expect(kinds).toEqual(['confirmed', 'returned', 'restored', 'confirmed', 'forward'])
   expect(await scenario.broken()).toEqual([])
+})
+
+test('two undos, one above the other, the end of which was joined to the lower since', async () => {
+  const scenario = await Scenario.start()
+  const [low, middle] = [scenario.user(0), scenario.user(1)]
+  let end = scenario.user(0)
+  // An alias goes by way of the device that might have the same id: not to another shard.
+  while (ownerOf(parseKey(end.replace('user', 'anonymous')), 2) !== 0) end = scenario.user(0)
+  const events = [low, middle, end].map((id) => scenario.track(id))
+  await scenario.send(...events)
+  await scenario.send(scenario.alias(low, middle))
+  await scenario.send(scenario.alias(middle, end))
+  scenario.beginUndo(low)
+  scenario.beginUndo(middle)
+  await scenario.untilDurable('restored', middle)
+  // What the middle asks back is with the lower by the time it asks, which waits for the middle.
+  scenario.chances.peer = () => 1_000
+  await scenario.send(scenario.alias(end, low))
+  scenario.chances.peer = () => 0.1
+  expect(await scenario.broken()).toEqual([])
+  expect(scenario.ownersOf(events)).toEqual([low, middle, low])
 })
