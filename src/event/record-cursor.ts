@@ -178,6 +178,21 @@ export class RecordCursor {
     return { kind, key: this.decode(this.messageEnd + 2, end) }
   }
 
+  /** Whether it came under this key: {@link origin} without making a string of it. */
+  isOrigin({ kind, key }: ProfileKey): boolean {
+    if ((this.flags & RECORD_FLAG.origin) === 0) return kind === this.keyKind && key === this.key
+    const { bytes } = this
+    const end = this.contentEnd()
+    let at = this.messageEnd + 2
+    if (bytes[this.offset + 51] !== kind || end - at < key.length) return false
+    for (let i = 0; i < key.length; i++, at++) {
+      const code = key.charCodeAt(i)
+      if (code > 0x7f) return key === this.origin.key
+      if (bytes[at] !== code) return false
+    }
+    return at === end
+  }
+
   private readStrings(): void {
     const view = this.view
     let at = this.nameEnd

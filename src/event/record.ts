@@ -52,7 +52,7 @@ export const RECORD_HEADER_BYTES = 72
  * - `decided`: a joining event was seen that changed nothing; remembers its message id
  * - `split`: records that came under some keys were given back; they are no longer folded
  * - `restored`: a join was undone: the profile's events stay with it from here on
- * - `linked`: events that came under the key in `name` pass through the profile; its join is on its way
+ * - `linked`: an event that came under the key in `name` is here; that key's join is on its way
  *
  * The messages of those from `forward` on are in `src/identity/notes.ts`.
  */

@@ -201,6 +201,11 @@ export class Interner extends HashSegments {
     return count
   }
 
+  /** What a dump of the chunk was for has failed. */
+  setDirty(chunk: number): void {
+    this.chunks[chunk].dirty = true
+  }
+
   dumpChunk(chunk: number): Uint8Array {
     this.chunks[chunk].dirty = false
     return this.dump(chunk * CHUNK_TEXTS, (chunk + 1) * CHUNK_TEXTS)

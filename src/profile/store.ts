@@ -359,7 +359,7 @@ export class ProfileStore {
   }
 
   links(row: number): readonly Link[] {
-    return this.side.get(row)?.links ?? []
+    return this.side.get(row)?.links ?? NO_LINKS
   }
 
   /**
@@ -450,6 +450,10 @@ export class ProfileStore {
 
   *dirtyPages(): Generator<number> {
     for (let page = 0; page < this.pages.length; page++) if (this.pages[page].dirty) yield page
+  }
+
+  setDirty(page: number): void {
+    this.pages[page].dirty = true
   }
 
   clearDirty(page: number): void {

@@ -90,12 +90,22 @@ export class Checkpointer {
   private async writeStep(pages: readonly number[]): Promise<void> {
     const { strings } = this.profiles
     for (let i = 0; i < TEXT_STEPS_MAX && strings.dirtyChunks > CHUNKS_A_STEP; i++) {
-      await this.store.writeCheckpointPages([], this.takeTexts(CHUNKS_A_STEP))
+      await this.writeNow([], this.takeTexts(CHUNKS_A_STEP))
     }
     this.flushJournal()
     // In one transaction: a page must not be on disk without the texts that it holds.
-    const texts = this.takeTexts(Number.POSITIVE_INFINITY)
-    await this.store.writeCheckpointPages(this.encoded(pages), texts)
+    await this.writeNow(pages, this.takeTexts(Number.POSITIVE_INFINITY))
+  }
+
+  /** What cannot be written stays dirty, for the next checkpoint says that it is on disk. */
+  private async writeNow(pages: readonly number[], texts: readonly DictionaryChunk[]): Promise<void> {
+    try {
+      await this.store.writeCheckpointPages(this.encoded(pages), texts)
+    } catch (error) {
+      for (const page of pages) this.profiles.setDirty(page)
+      for (const { index } of texts) this.profiles.strings.setDirty(index - CHUNK_KEYS_FROM)
+      throw error
+    }
   }
 
   private takeTexts(chunksMax: number): DictionaryChunk[] {

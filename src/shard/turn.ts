@@ -4,7 +4,6 @@ import { ARRIVAL_STEP_MS, RECORD_FLAG, RECORD_KIND, createRecordFields } from '.
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
 import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
-import { isLinked } from '../identity/transition.ts'
 import type { Identity } from '../identity/transition.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import { ROW_MARK } from '../profile/compile.ts'
@@ -155,6 +154,7 @@ export class Turn {
     }
     if (forward !== null) return this.passOn(cursor, row, place)
     const applied = row < 0 ? profiles.ensureRecord(cursor) : row
+    this.noteOrigin(applied, cursor)
     this.orderArrival(applied, cursor, place.hops > 0)
     this.appendTo(applied, cursor)
     place.batch.advance(shard, this.nextSequence - 1)
@@ -303,16 +303,16 @@ export class Turn {
   }
 
   /**
-   * What passes through a profile comes under an id that was joined to it, though that join may be on
-   * its way here yet: it is noted now, so that the event comes back with the profile if its own join is
-   * undone before.
+   * What was passed on here came under an id that is joined to this profile, though that join may be on
+   * its way yet: it is noted now, so that the event goes along if this profile's own join is undone before.
    */
   private noteOrigin(row: number, cursor: RecordCursor): void {
     if ((cursor.flags & RECORD_FLAG.origin) === 0) return
     const { profiles } = this.parts
-    const { origin } = cursor
-    if (isLinked(profiles.identity(row), origin)) return
-    this.appendOwn(RECORD_KIND.linked, profiles.keyOf(row), { name: formatKey(origin) })
+    const links = profiles.links(row)
+    for (let i = links.length - 1; i >= 0; i--) if (cursor.isOrigin(links[i])) return
+    const name = formatKey(cursor.origin)
+    this.appendOwn(RECORD_KIND.linked, profiles.keyOf(row), { name })
   }
 
   /**

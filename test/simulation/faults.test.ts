@@ -137,6 +137,32 @@ test('no answer leaves over a commit that failed', async () => {
   expect(await scenario.broken()).toEqual([])
 })
 
+test('what a failed checkpoint did not write, the next one does', async () => {
+  const scenario = await Scenario.start()
+  const { world } = scenario
+  const checkpoint = async (): Promise<boolean | null> => {
+    let done: boolean | null = null
+    world.client?.checkpoint().then(
+      () => (done = true),
+      () => (done = false),
+    )
+    await scenario.until(() => done !== null)
+    return done
+  }
+  const send = (): Promise<void> =>
+    scenario.send(scenario.track(scenario.user(0)), scenario.track(scenario.user(1)))
+  await send()
+  expect(await checkpoint()).toBe(true)
+  await send()
+  world.faults = true
+  world.failNextCommit = true
+  expect(await checkpoint()).toBe(false)
+  world.faults = false
+  expect(await checkpoint()).toBe(true)
+  await scenario.crash()
+  expect(await scenario.broken()).toEqual([])
+})
+
 test('a profile into which last year is imported is the same live and by time travel', async () => {
   const scenario = await Scenario.start()
   const user = scenario.user(0)

@@ -32,6 +32,7 @@ export class PlainValues {
     const facts = shopper.records.filter(isEvent).map((record) => this.factOf(record))
     if (facts.length === 0) return null
     const profile = JSON.parse(answer) as Profile
+    if (profile.error !== undefined) return `the answer is ${answer}`
     for (const [name, found, wanted] of expected(facts, profile)) {
       if (found !== wanted) return `${name} is ${String(found)}, should be ${String(wanted)}`
     }
