@@ -98,7 +98,10 @@ export class Checkpointer {
   }
 
   /** What cannot be written stays dirty, for the next checkpoint says that it is on disk. */
-  private async writeNow(pages: readonly number[], texts: readonly DictionaryChunk[]): Promise<void> {
+  private async writeNow(
+    pages: readonly number[],
+    texts: readonly DictionaryChunk[],
+  ): Promise<void> {
     try {
       await this.store.writeCheckpointPages(this.encoded(pages), texts)
     } catch (error) {

@@ -3,7 +3,7 @@ import type { ProfileKey } from '../event/profile-key.ts'
 import { ARRIVAL_STEP_MS, RECORD_FLAG, RECORD_KIND, createRecordFields } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { RecordWriter } from '../event/record-writer.ts'
-import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
+import { FORMER_MAX, FORWARD_HOPS_MAX } from '../identity/limits.ts'
 import type { Identity } from '../identity/transition.ts'
 import type { ShardStore } from '../journal/shard-store.ts'
 import { ROW_MARK } from '../profile/compile.ts'
@@ -330,13 +330,16 @@ export class Turn {
     return true
   }
 
-  /** Profiles that may know a repeat of what came under a key. */
+  /**
+   * Profiles that may know a repeat of what came under a key, those of before first: that is the way which
+   * the event itself has gone, so a repeat never overtakes one that is on it still.
+   */
   private askable(former: Identity['former'], { told = [] }: Pick<Place, 'told'>): string[] {
     if (former.length === 0) return []
     const { clock, dedupeMs } = this.parts
     const since = clock.now() - dedupeMs
     const ids = former.filter(({ until }) => until >= since).map(({ to }) => formatKey(to))
-    return ids.filter((id) => !told.includes(id))
+    return ids.filter((id) => !told.includes(id)).reverse()
   }
 
   /**
@@ -346,27 +349,28 @@ export class Turn {
   private askAround(cursor: RecordCursor, place: Place): void {
     const { batch, record, ask = [], told = [] } = place
     if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return batch.duplicate(record)
-    const { shard } = this.parts
     const now = [...told, ask[0]]
-    const further = now.length < TOLD_MAX ? this.knownBeside(ask[0]) : []
-    const rest = [...new Set([...further, ...ask])].filter((id) => !now.includes(id))
-    const to = rest.length === 0 ? keyOfRecord(cursor) : parseKey(rest[0])
+    const rest = [...new Set([...this.knownBeside(ask[0], now), ...ask.slice(1)])]
+    const ends = rest.length === 0 || now.length >= ASKED_MAX
+    const to = ends ? keyOfRecord(cursor) : parseKey(rest[0])
     const bytes = copyOf(cursor)
     const hops = place.hops + 1
-    if (hops > ASK_HOPS_MAX) throw new Error(`shard ${shard}: a repeat was asked for ${hops} times`)
-    if (rest.length === 0)
-      this.relay(bytes, to, { batch, record, stage: 'apply', hops: 1, told: now })
+    if (ends) this.relay(bytes, to, { batch, record, stage: 'apply', hops: 1, told: now })
     else this.relay(bytes, to, { batch, record, stage: 'ask', ask: rest, told: now, hops })
   }
 
-  /** Where else a repeat may be known that is not known at an id: where it goes, or went before. */
-  private knownBeside(id: string): string[] {
+  /**
+   * Where else a repeat may be known that is not known at an id: where that went before, then where it
+   * goes. The latter is asked again, for by this way the event itself may be on its way there.
+   */
+  private knownBeside(id: string, told: readonly string[]): string[] {
     const { profiles } = this.parts
     const { kind, key } = parseKey(id)
     const row = profiles.findKey(kind, key)
     if (row < 0) return []
     const { forward, former } = profiles.identity(row)
-    return forward === null ? this.askable(former, {}) : [formatKey(forward)]
+    const before = this.askable(former, { told })
+    return forward === null ? before : [...before, formatKey(forward)]
   }
 
   /** Sends one record to the shard of a key once this turn is durable, or takes it here. */
@@ -503,11 +507,8 @@ const LATE = RECORD_FLAG.late | RECORD_FLAG.historical
 /** How long a record may be on its way to a profile, at most: far more than it takes. */
 const ON_ITS_WAY_MS = 30_000
 
-/** Shards asked about one record at most: those a device's former users are at, with their renames. */
-const ASK_HOPS_MAX = 8 * FORWARD_HOPS_MAX
-
-/** Ids after which where they went before is not asked as well. */
-const TOLD_MAX = 2 * FORWARD_HOPS_MAX
+/** Ids asked about one record at most: all that a device's former users were renamed to. */
+const ASKED_MAX = FORMER_MAX * FORWARD_HOPS_MAX
 
 /** Whether the record has a message id. */
 function isNamed(cursor: RecordCursor): boolean {
