@@ -1,5 +1,7 @@
 const SLOTS_LEAST = 1024
 const LOAD_MAX = 0.75
+/** So that a segment with more than its share does not split at once. */
+const LOAD_RESERVED = 0.7
 /** Bits of the hash that name the slot in a segment; the ones above choose the segment. */
 export const SEGMENT_BITS = 13
 const SEGMENT_SLOTS = 1 << SEGMENT_BITS
@@ -22,6 +24,15 @@ export abstract class HashSegments {
   /** Segments by the bits above those of the slot; one that was split less often stands repeatedly. */
   protected directory: Uint32Array[] = [segment(SLOTS_LEAST, 0)]
   protected slotBytes = this.directory[0].byteLength
+
+  /** Makes room for so many entries at once, where there are none yet. */
+  reserve(entries: number): void {
+    const segments = entries / (SEGMENT_SLOTS * LOAD_RESERVED)
+    if (this.directory.length > 1 || segments <= 1) return
+    const depth = Math.min(DEPTH_MAX, Math.ceil(Math.log2(segments)))
+    this.directory = Array.from({ length: 1 << depth }, () => segment(SEGMENT_SLOTS, depth))
+    this.slotBytes = this.directory.length * this.directory[0].byteLength
+  }
 
   protected addSlot(entry: number, hash: number): void {
     const slots = this.directory[this.directoryAt(hash)]

@@ -143,7 +143,7 @@ export class PageCodec {
       const keyEnd = keyAt + view.getUint16(at + 2 * i, true)
       const kind = view.getUint8(at + 2 * rows + i) as KeyKind
       hashBytes(bytes, keyAt, keyEnd, kind, this.hash)
-      this.store.createKey(kind, this.hash, bytes, keyAt, keyEnd)
+      this.store.addKey(kind, this.hash, bytes, keyAt, keyEnd)
       keyAt = keyEnd
     }
   }

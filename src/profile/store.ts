@@ -497,13 +497,24 @@ export class ProfileStore {
     this.collector.pagesAreOnDisk()
   }
 
-  /** Makes a row for a key that is not there yet: `bytes[start, end)`. */
-  createKey(kind: KeyKind, hash: Hash64, bytes: Uint8Array, start: number, end: number): number {
+  /** Makes room for the keys of so many rows at once, where there are none yet. */
+  reserve(rows: number): void {
+    this.index.reserve(rows)
+  }
+
+  /** As {@link createKey} without filling the row: whoever calls has what belongs there. */
+  addKey(kind: KeyKind, hash: Hash64, bytes: Uint8Array, start: number, end: number): number {
     const row = this.index.add(kind, hash, bytes, start, end)
     if (kind === KEY_KIND.rename) this.renames++
     if (row >> this.pageBits >= this.pages.length) {
       this.pages.push(new RowPage(this.rowsPerPage * this.rowBytes))
     }
+    return row
+  }
+
+  /** Makes a row for a key that is not there yet: `bytes[start, end)`. */
+  createKey(kind: KeyKind, hash: Hash64, bytes: Uint8Array, start: number, end: number): number {
+    const row = this.addKey(kind, hash, bytes, start, end)
     this.at(row)
     this.page.u8.set(this.template, this.o1)
     this.page.dirty = true

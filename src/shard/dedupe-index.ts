@@ -11,8 +11,8 @@ import type { DedupeRing } from './dedupe-ring.ts'
  * exactly while it is held: positions go in the order in which they came, and no entry outlives the
  * mark that leads to it.
  *
- * All tables lie in one array with room for their largest size: the first eight buckets of all of
- * them, then the next eight, and so on. What no table has grown into is address space at the end that the system has
+ * All tables lie in one array with room for their largest size: the first two buckets of all of
+ * them, then the next two, and so on. What no table has grown into is address space at the end that the system has
  * not backed with memory. Slots of entries that are gone are freed
  * by a sweep of one bucket every few entries, which comes round before their positions are used again.
  * Which table and bucket it is depends on a number drawn at the start, so that ids cannot be made to
@@ -85,6 +85,20 @@ export class DedupeIndex {
       bucket = bucket + 1 === buckets ? 0 : bucket + 1
     }
     return false
+  }
+
+  /**
+   * Reads the buckets of hashes (pairs of words, from index to index) that will be looked up next, so that
+   * these waits for memory overlap. What it returns means nothing; it keeps the reads from being left out.
+   */
+  touch(hashes: Uint32Array, from: number, to: number): number {
+    const { words, tables } = this
+    let read = 0
+    for (let i = from; i < to; i += 2) {
+      this.locate(hashes[i] | 0, hashes[i + 1] | 0)
+      read ^= words[startOf(this.home, this.table, tables)]
+    }
+    return read
   }
 
   /**
@@ -222,8 +236,8 @@ export class DedupeIndex {
 
 /** A bucket is a cache line: words of four tags, the mark, a position for each tag. */
 const BUCKET_WORDS = 16
-/** Buckets of one table that lie side by side. */
-const GROUP_BITS = 3
+/** Buckets of one table that lie side by side; few, so that a few ids are in little memory. */
+const GROUP_BITS = 1
 const GROUP = 2 ** GROUP_BITS
 const MARK = 3
 const POSITIONS = 4
@@ -233,7 +247,7 @@ const POSITION = 0x7fff_ffff
 /** Slots in use of all, when every entry has come that the ring can hold. */
 const LOAD = 0.75
 /** Buckets of a new table are this many, to twice as many. */
-const BUCKETS_MIN = 8
+const BUCKETS_MIN = 2
 /** So few that going over a table, with an access to the ring for each entry, is no pause. */
 const BUCKETS_MAX = 256
 const LIMIT_NONE = 0x7fff_ffff

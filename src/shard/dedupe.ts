@@ -52,6 +52,15 @@ export class DedupeWindow {
     return true
   }
 
+  /** Adds hashes (low and high words in turn) that arrived together; those that are there already stay. */
+  addAll(hashes: Uint32Array, atMs: number, nowMs: number): void {
+    for (let from = 0; from < hashes.length; from += TOUCHED_WORDS) {
+      const to = Math.min(from + TOUCHED_WORDS, hashes.length)
+      this.index.touch(hashes, from, to)
+      for (let i = from; i + 1 < to; i += 2) this.add(hashes[i], hashes[i + 1], atMs, nowMs)
+    }
+  }
+
   has(low: number, high: number, nowMs: number): boolean {
     this.advance(nowMs)
     return this.index.has(low | 0, high | 0)
@@ -94,6 +103,8 @@ export class DedupeWindow {
   }
 }
 
+/** Words of hashes that are looked up together: 32 ids. */
+const TOUCHED_WORDS = 64
 /** Entries of a segment of the ring, as a power of two: a 256th of all or less. */
 const SEGMENT_BITS_MAX = 15
 const SEGMENTS_MIN_BITS = 8

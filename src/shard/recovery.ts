@@ -46,6 +46,7 @@ export function recover(
   if (usable) {
     for (const chunk of store.dictionaryChunks()) profiles.importDictionary(chunk)
     dictionaryEntries = profiles.dictionarySize
+    profiles.reserve(meta.profiles)
     checkpointPages = loadPages(store, profiles, replayer)
     from = meta.position + 1
     onProgress(`checkpoint at ${meta.position}: ${profiles.size} profiles`)
@@ -142,9 +143,7 @@ function restoreDedupe({
   dedupe.forgetUntil(recent.leftOutUntil)
   dedupe.reserve(recent.blocks.reduce((sum, { hashes }) => sum + hashes.length / 2, 0))
   for (const { hashes, writtenAt } of recent.blocks) {
-    for (let i = 0; i + 1 < hashes.length; i += 2) {
-      dedupe.add(hashes[i], hashes[i + 1], writtenAt, now)
-    }
+    dedupe.addAll(hashes, writtenAt, now)
     ids += hashes.length / 2
   }
   return ids
