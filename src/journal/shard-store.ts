@@ -61,12 +61,8 @@ export interface RecentMessageHashes {
   readonly leftOutUntil: number
 }
 
-/**
- * Decoded blocks kept for walks along a chain: a place for each so many sequences, one after the other
- * in a circle, so that a block is found without a search.
- */
-const CACHE_PLACES = 128
-const SEQUENCES_A_PLACE = 32
+/** Decoded blocks kept for walks along a chain. */
+const CACHED_BLOCKS_MAX = 64
 
 /**
  * The journal, checkpoint, dedupe log and dead letters of one shard, in one LMDB environment.
@@ -88,7 +84,7 @@ export class ShardStore {
   private queue: QueuedBlock[] = []
   private writing = false
   private lastAppend: Promise<void> = Promise.resolve()
-  private readonly cache: (Block | null)[] = Array.from({ length: CACHE_PLACES }, () => null)
+  private readonly cache: Block[] = []
   /** The block that was read last; one in flight only until its buffer is given back. */
   private lastBlock: Block | null = null
   /** Blocks that LMDB has not committed yet lie in these. */
@@ -293,7 +289,7 @@ export class ShardStore {
         for (const key of keys.slice(0, count)) journal.remove(key).catch(() => undefined)
       }),
     )
-    this.cache.fill(null)
+    this.cache.length = 0
     this.lastBlock = null
     return count
   }
@@ -428,9 +424,7 @@ export class ShardStore {
   private blockOf(sequence: number): Block | null {
     // A walk meets the same block again and again.
     if (this.lastBlock !== null && holds(this.lastBlock, sequence)) return this.lastBlock
-    const place = Math.floor(sequence / SEQUENCES_A_PLACE) % CACHE_PLACES
-    const cached = this.cache[place]
-    const known = cached !== null && holds(cached, sequence) ? cached : find(this.pending, sequence)
+    const known = find(this.pending, sequence) ?? find(this.cache, sequence)
     if (known !== null) {
       this.lastBlock = known
       return known
@@ -440,7 +434,8 @@ export class ShardStore {
       const block = decodeBlock(value, this.where(key))
       if (!holds(block, sequence)) return null
       this.lastBlock = block
-      this.cache[place] = block
+      this.cache.unshift(block)
+      if (this.cache.length > CACHED_BLOCKS_MAX) this.cache.pop()
       return block
     }
     return null

@@ -17,6 +17,11 @@ export class OldJoins {
   private readonly turn: Turn
   private readonly history: HistoryReader
   private readonly commands: Commands
+  /** Rows → ids met there before the slices of a command, and up to where: the next slice goes on. */
+  private readonly met = new Map<
+    number,
+    { readonly position: string; upTo: number; readonly ids: Set<string> }
+  >()
 
   constructor(parts: {
     readonly turn: Turn
@@ -94,20 +99,25 @@ export class OldJoins {
     then: (rest: ImportCommand) => void,
   ): Generator<void> {
     const { profiles } = this.turn.parts
-    const known = new Set<string>()
+    const met = this.met.get(row)
+    const { position } = command
+    const now = met?.position === position ? met : { position, upTo: -1, ids: new Set<string>() }
+    this.met.set(row, now)
     const cursor = new RecordCursor()
-    for (let upTo = -1; upTo < profiles.lastSequence(row);) {
+    while (now.upTo < profiles.lastSequence(row)) {
       const last = profiles.lastSequence(row)
       for (const record of ownRecords(this.history.walk(last))) {
         yield
         if (record === null) continue
-        if (record.sequence <= upTo) break
+        if (record.sequence <= now.upTo) break
         const id = idOf(cursor.over(record.bytes).at(0))
-        if (id !== '') known.add(id)
+        if (id !== '') now.ids.add(id)
       }
-      upTo = last
+      now.upTo = last
     }
-    then(without(command, known))
+    then(without(command, now.ids))
+    now.upTo = profiles.lastSequence(row)
+    if (command.last) this.met.delete(row)
   }
 }
 
