@@ -4,9 +4,11 @@
  * Load: `GET /v1/profiles/{id}` of random shoppers at 2,000/s on 64 keep-alive connections, open loop,
  * from the intended send time to the whole answer, on a server with a single shard, so that all are
  * neighbours: in turns with nothing else and while a user of 100,000 events is renamed to another (a new
- * one each time), asked with `?at=` and given back, over and over; medians. The server is started anew before, so that its
+ * one each time), asked with `?at=` and given back, over and over; medians. For comparison the same look-ups
+ * beside a process that only computes: what another thread that works costs them on this machine. The server is started anew before, so that its
  * longest turn is one of these.
  */
+import { spawn } from 'node:child_process'
 import type { Benchmark } from './benchmark.ts'
 import { size, speed } from './benchmark.ts'
 import { lagNote } from './lag-note.ts'
@@ -35,6 +37,7 @@ export const identity: Benchmark = {
   name: 'identity',
   figures: [
     size('lookupP99IdentityRatio', '×', { better: 'lower', must: 2 }),
+    size('lookupP99IdentityToLoopRatio', '×', { better: 'lower' }),
     speed('lookupP99MsDuringIdentity', 'ms', { better: 'lower' }),
     speed('identityTurnMaxMs', 'ms', { better: 'lower', goal: 20 }),
     speed('identityJoinSeconds', 's', { better: 'lower' }),
@@ -60,28 +63,33 @@ export const identity: Benchmark = {
       await lookUp({ ...load, seconds: 2 })
       const work = new JoinsAndUndos(server)
       const idle: LookupResult[] = []
+      const beside: LookupResult[] = []
       const busy: LookupResult[] = []
       for (let turn = 0; turn < TURNS; turn++) {
         idle.push(await lookUp(load))
+        const loop = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' })
+        beside.push(await lookUp(load))
+        loop.kill('SIGKILL')
         const working = work.run()
         busy.push(await lookUp(load))
         await work.end(working)
       }
       const [turnMax] = await server.metric('limn_turn_max_seconds')
-      for (const { failed, answers } of [...idle, ...busy]) {
+      for (const { failed, answers } of [...idle, ...beside, ...busy]) {
         if (failed > 0) throw new Error(`${failed} of ${answers} look-ups failed`)
       }
       const { joins, asks, undos } = work
       return {
         results: {
           lookupP99IdentityRatio: p99Of(busy) / p99Of(idle),
+          lookupP99IdentityToLoopRatio: p99Of(busy) / p99Of(beside),
           lookupP99MsDuringIdentity: p99Of(busy),
           identityTurnMaxMs: turnMax * 1000,
           identityJoinSeconds: median(joins),
           identityUndoSeconds: median(undos),
         },
         notes: {
-          lookupP99IdentityRatio: `idle ${textOf(idle)}; during ${textOf(busy)}`,
+          lookupP99IdentityRatio: `idle ${textOf(idle)}; beside a loop ${textOf(beside)}; during ${textOf(busy)}`,
           identityUndoSeconds: `${undos.length} undos; ?at= took ${median(asks).toFixed(2)} s`,
         },
       }

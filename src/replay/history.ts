@@ -4,7 +4,7 @@ import { RECORD_KIND } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { readRestored, readSplit } from '../identity/notes.ts'
 
-/** One record of a shopper's history; a copy that outlives its block. */
+/** One record of a shopper's history, which stays as it is, and not to be written to. */
 export interface HistoryRecord {
   readonly sequence: number
   readonly bytes: Uint8Array

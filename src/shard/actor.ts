@@ -572,6 +572,7 @@ export class ShardActor {
       forwarded: (row: number) => this.live.forwarded(row),
       whenFolded: (row, batch, action) => this.refolder.whenFolded(row, batch, action),
       clock: this.clock,
+      pause: () => this.poll(),
       touched: (row: number, cursor: RecordCursor) => {
         this.applied++
         this.live.touched(row, cursor)

@@ -15,6 +15,9 @@ import type { Healing } from './healing.ts'
 import type { Refolder } from './refolder.ts'
 import type { Place, Turn } from './turn.ts'
 
+/** Records of a slice that are journalled between two looks at what has come. */
+const PAUSE_RECORDS = 16
+
 /**
  * Carries out the commands of other shards (and of this one). Each is journalled once: what is not
  * above the newest from its source is a repeat and only answered. A command is answered, through its
@@ -92,6 +95,7 @@ export class Deliveries {
       cursor.at(offset)
       offset += cursor.byteLength
       this.turn.append(cursor)
+      if (i % PAUSE_RECORDS === PAUSE_RECORDS - 1) this.turn.parts.pause()
     }
     const { position: source, slice, last, links, back } = command
     const message = importText({ source, slice, last, links, back })

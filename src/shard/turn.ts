@@ -36,6 +36,8 @@ export interface TurnParts {
   readonly forwarded: (row: number) => void
   /** Calls back once the row has nothing that is not folded; the batch waits for it. */
   readonly whenFolded: (row: number, batch: Batch, action: () => void) => void
+  /** Called between two of many records: look-ups need not wait for all of them. */
+  readonly pause: () => void
   /** Called once for each record applied, after its fold. */
   readonly touched: (row: number, cursor: RecordCursor) => void
 }
