@@ -264,7 +264,10 @@ function truthOf(
       const record = store.readRecord(holdout.sequences[row])
       if (record === null)
         throw new LimnError('ERR_INTERNAL', `no record at ${holdout.sequences[row]}`)
-      known[row] = history.truth[Number(cursor.over(record).at(0).messageId.split('-').pop())]
+      known[row] =
+        history.truth[
+          Number(cursor.over(record.bytes).at(record.offset).messageId.split('-').pop())
+        ]
     }
     store.close().catch(() => undefined)
   }

@@ -41,6 +41,7 @@ export class RecordCursor {
 
   /** Points the cursor at a buffer of records. */
   over(bytes: Uint8Array): this {
+    if (bytes === this.bytes) return this
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     return this

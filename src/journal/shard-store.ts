@@ -1,5 +1,6 @@
 import { RecordCursor } from '../event/record-cursor.ts'
 import { LimnError } from '../protocol/errors.ts'
+import { BlockCache, CACHED_BLOCKS, holds } from './block-cache.ts'
 import { blockBytes, decodeBlock, encodeBlock, viewBlock, writtenAtOf } from './block.ts'
 import type { Block } from './block.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -23,6 +24,8 @@ export interface ShardStoreOptions {
   /** Largest size of the data file; as large as it gets if absent. */
   readonly mapSizeMaxBytes?: number
   readonly readOnly?: boolean
+  /** Blocks kept for walks along chains; {@link CACHED_BLOCKS} if absent. */
+  readonly cachedBlocks?: number
 }
 
 export interface Appended {
@@ -33,8 +36,9 @@ export interface Appended {
 
 export interface StoredRecord {
   readonly sequence: number
-  /** A copy of the record. */
+  /** The record is at `offset`; both are valid until the next read, and not to be written to. */
   readonly bytes: Uint8Array
+  readonly offset: number
 }
 
 /** A block until it is on disk. */
@@ -61,9 +65,6 @@ export interface RecentMessageHashes {
   readonly leftOutUntil: number
 }
 
-/** Decoded blocks kept for walks along a chain. */
-const CACHED_BLOCKS_MAX = 64
-
 /**
  * The journal, checkpoint, dedupe log and dead letters of one shard, in one LMDB environment.
  *
@@ -84,7 +85,7 @@ export class ShardStore {
   private queue: QueuedBlock[] = []
   private writing = false
   private lastAppend: Promise<void> = Promise.resolve()
-  private readonly cache: Block[] = []
+  private readonly cache: BlockCache
   /** The block that was read last; one in flight only until its buffer is given back. */
   private lastBlock: Block | null = null
   /** Blocks that LMDB has not committed yet lie in these. */
@@ -95,6 +96,7 @@ export class ShardStore {
     this.environment = environment
     this.space = space
     this.shard = options.shard
+    this.cache = new BlockCache(options.cachedBlocks ?? CACHED_BLOCKS)
     this.place = { shard: options.shard, room: space }
     this.checkpoint = new Checkpoint(environment, options.shard)
     this.deadLetters = new DeadLetters(environment, space, {
@@ -217,7 +219,7 @@ export class ShardStore {
       const record = this.readRecord(sequence)
       if (record === null) return
       const previous = previousOf(record)
-      yield { sequence, bytes: record }
+      yield record
       if (previous >= sequence) {
         throw new LimnError(
           'ERR_STORAGE_CORRUPT',
@@ -228,18 +230,12 @@ export class ShardStore {
     }
   }
 
-  /**
-   * One record, committed or in flight, not to be written to; null when the journal does not reach it. It
-   * stays as it is: of a committed block it is a view, which keeps that in memory, and else a copy.
-   */
-  readRecord(sequence: number): Uint8Array | null {
+  /** One record, committed or in flight; null when the journal does not reach it. */
+  readRecord(sequence: number): StoredRecord | null {
     const block = this.blockOf(sequence)
     if (block === null) return null
     const offset = block.offsets[sequence - block.firstSequence]
-    const end = block.offsets[sequence - block.firstSequence + 1] ?? block.bytes.length
-    // Many are read one after the other: a copy of each costs more than what is done with it.
-    const isPending = this.pending.includes(block)
-    return isPending ? block.bytes.slice(offset, end) : block.bytes.subarray(offset, end)
+    return { sequence, bytes: block.bytes, offset }
   }
 
   /** Message hashes of blocks written since then: the newest blocks, until they have that many. */
@@ -293,7 +289,7 @@ export class ShardStore {
         for (const key of keys.slice(0, count)) journal.remove(key).catch(() => undefined)
       }),
     )
-    this.cache.length = 0
+    this.cache.clear()
     this.lastBlock = null
     return count
   }
@@ -428,21 +424,21 @@ export class ShardStore {
   private blockOf(sequence: number): Block | null {
     // A walk meets the same block again and again.
     if (this.lastBlock !== null && holds(this.lastBlock, sequence)) return this.lastBlock
-    const known = find(this.pending, sequence) ?? find(this.cache, sequence)
+    const known = find(this.pending, sequence) ?? this.cache.find(sequence)
     if (known !== null) {
       this.lastBlock = known
       return known
     }
     const { journal } = this.environment
-    for (const { key, value } of journal.getRange({ start: sequence, reverse: true, limit: 1 })) {
-      const block = decodeBlock(value, this.where(key))
-      if (!holds(block, sequence)) return null
-      this.lastBlock = block
-      this.cache.unshift(block)
-      if (this.cache.length > CACHED_BLOCKS_MAX) this.cache.pop()
-      return block
-    }
-    return null
+    const key = this.firstSequenceOf(sequence)
+    const value = key === null ? undefined : journal.getBinaryFast(key)
+    if (key === null || value === undefined) return null
+    this.lastBlock = null
+    // LMDB's memory for values may be longer than the value, whose length it says.
+    const whole = value.subarray(0, value.length)
+    const block = this.cache.keep(whole, (copy) => decodeBlock(copy, this.where(key)))
+    this.lastBlock = block
+    return holds(block, sequence) ? block : null
   }
 
   private hashesOf(block: Block): Uint8Array | null {
@@ -467,17 +463,14 @@ export class ShardStore {
 }
 
 const JOINS_HEALED = 'joinsHealed'
-function holds(block: Block, sequence: number): boolean {
-  return sequence >= block.firstSequence && sequence < block.firstSequence + block.count
-}
 
 const PREVIOUS_AT = 24
 const previousBytes = new Uint8Array(8)
 const previousView = new DataView(previousBytes.buffer)
 
 /** The sequence of the profile's record before this one; -1 for none. */
-function previousOf(record: Uint8Array): number {
-  for (let i = 0; i < 8; i++) previousBytes[i] = record[PREVIOUS_AT + i]
+function previousOf({ bytes, offset }: StoredRecord): number {
+  for (let i = 0; i < 8; i++) previousBytes[i] = bytes[offset + PREVIOUS_AT + i]
   return previousView.getFloat64(0, true)
 }
 

@@ -4,10 +4,14 @@ import { RECORD_KIND } from '../event/record.ts'
 import { RecordCursor } from '../event/record-cursor.ts'
 import { readRestored, readSplit } from '../identity/notes.ts'
 
-/** One record of a shopper's history, which stays as it is, and not to be written to. */
+/**
+ * One record of a shopper's history: at `offset` of `bytes`, which are valid until the next one is read,
+ * here or by anyone, and not to be written to. Who works in slices is done with it before it yields.
+ */
 export interface HistoryRecord {
   readonly sequence: number
   readonly bytes: Uint8Array
+  readonly offset: number
 }
 
 /** Reads a shard's records, those in flight too. */
@@ -15,7 +19,13 @@ export interface HistoryReader {
   /** Newest first, from the given sequence back along the profile's chain. */
   walk(lastSequence: number): Iterable<HistoryRecord>
   /** One record; null where the journal does not have it. */
-  record(sequence: number): Uint8Array | null
+  record(sequence: number): HistoryRecord | null
+}
+
+/** The record's bytes alone, to keep. */
+export function copyOfRecord({ bytes, offset }: HistoryRecord): Uint8Array<ArrayBuffer> {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true)
+  return new Uint8Array(bytes.subarray(offset, offset + length))
 }
 
 /** How a walk ended. */
@@ -38,7 +48,7 @@ export function* ownRecords(
   let forwardsPassed = 0
   end.whole = false
   for (const record of newestFirst) {
-    const { kind, previousSequence } = cursor.over(record.bytes).at(0)
+    const { kind, previousSequence } = cursor.over(record.bytes).at(record.offset)
     if (kind === RECORD_KIND.event || kind === RECORD_KIND.timer) {
       yield gone.size === 0 || !gone.has(formatKey(cursor.origin)) ? record : null
     } else if (kind === RECORD_KIND.split) {
@@ -64,7 +74,8 @@ export function* recordsOf(
   const cursor = new RecordCursor()
   const names = new Set(keys.map(formatKey))
   for (const record of records) {
-    const isTheirs = record !== null && names.has(formatKey(cursor.over(record.bytes).at(0).origin))
-    yield isTheirs ? record : null
+    if (record === null) yield null
+    else
+      yield names.has(formatKey(cursor.over(record.bytes).at(record.offset).origin)) ? record : null
   }
 }

@@ -42,11 +42,12 @@ export function* collectOwn(
   const cursor = new RecordCursor()
   let oldest = Number.POSITIVE_INFINITY
   for (const record of ownRecords(history.walk(from), end)) {
+    if (record !== null) {
+      const { arrivalTime } = cursor.over(record.bytes).at(record.offset)
+      oldest = arrivalTime
+      if (Math.floor(arrivalTime) <= untilMs) order.push(record.sequence, arrivalTime)
+    }
     yield
-    if (record === null) continue
-    const { arrivalTime } = cursor.over(record.bytes).at(0)
-    oldest = arrivalTime
-    if (Math.floor(arrivalTime) <= untilMs) order.push(record.sequence, arrivalTime)
   }
   return { order, from, oldest, whole: end.whole }
 }
@@ -60,9 +61,9 @@ export function* foldCollected(
   const cursor = new RecordCursor()
   const sequences = yield* order.sorted()
   for (const sequence of sequences) {
-    const bytes = history.record(sequence)
-    if (bytes === null) throw new Error(`record ${sequence} was there a moment ago`)
-    fold.apply(row, cursor.over(bytes).at(0))
+    const record = history.record(sequence)
+    if (record === null) throw new Error(`record ${sequence} was there a moment ago`)
+    fold.apply(row, cursor.over(record.bytes).at(record.offset))
     yield
   }
   return sequences.length
@@ -80,11 +81,12 @@ export function* collectDeferred(
   const order = new ArrivalOrder()
   const cursor = new RecordCursor()
   for (const record of ownRecords(history.walk(from))) {
+    if (record !== null) {
+      if (record.sequence < since) break
+      const { arrivalTime, flags } = cursor.over(record.bytes).at(record.offset)
+      if (isDeferred(flags)) order.push(record.sequence, arrivalTime)
+    }
     yield
-    if (record === null) continue
-    if (record.sequence < since) break
-    const { arrivalTime, flags } = cursor.over(record.bytes).at(0)
-    if (isDeferred(flags)) order.push(record.sequence, arrivalTime)
   }
   return order
 }

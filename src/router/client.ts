@@ -14,10 +14,10 @@ import type {
 } from '../protocol/shards.ts'
 import { emptyReply } from '../protocol/shards.ts'
 import { formatKey, ownerOf, parseKey } from '../event/profile-key.ts'
+import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
 import {
   FORWARDED_TOO_OFTEN,
   LookupRequest,
-  REDIRECTS_MAX,
   isLookup,
   isShardQuery,
   textOf,
@@ -364,7 +364,7 @@ export class ShardClient implements Shards {
   /** Asks the shard of the id, and on where the profile is forwarded. */
   private async askOwner(query: Extract<ShardQuery, { id: string }>): Promise<QueryReply> {
     let asked = query
-    for (let i = 0; i < REDIRECTS_MAX; i++) {
+    for (let redirects = 0; redirects <= FORWARD_HOPS_MAX; redirects++) {
       const reply = await this.askShard(ownerOf(parseKey(asked.id), this.count), asked)
       if (reply.status !== REDIRECT) return reply
       asked = { ...asked, id: (JSON.parse(reply.body) as { redirect: string }).redirect }

@@ -1,6 +1,7 @@
 import { ownerOf, parseKey } from '../event/profile-key.ts'
 import type { Query, QueryReply } from '../protocol/shards.ts'
-import { FORWARDED_TOO_OFTEN, REDIRECTS_MAX } from './lookup-request.ts'
+import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
+import { FORWARDED_TOO_OFTEN } from './lookup-request.ts'
 
 type IdentityQuery = Extract<Query, { kind: 'identity' }>
 type AskShard = (shard: number, query: IdentityQuery) => Promise<QueryReply>
@@ -36,7 +37,7 @@ export class IdentityRequest {
     const path = [first.known.id]
     let root = first.known
     while (root.joined !== null) {
-      if (path.length > REDIRECTS_MAX) {
+      if (path.length > FORWARD_HOPS_MAX) {
         return { status: 500, body: JSON.stringify({ error: FORWARDED_TOO_OFTEN }) }
       }
       const { to } = root.joined

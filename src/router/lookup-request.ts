@@ -1,3 +1,4 @@
+import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
 import type { ErrorValue, Query, QueryListener } from '../protocol/shards.ts'
 import { LOOKUPS } from '../protocol/shard-messages.ts'
 import type { ShardQuery } from '../protocol/shard-messages.ts'
@@ -8,8 +9,6 @@ type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>
 
 /** What is answered from a profile as it is now. */
 export type LookupQuery = (QueryOf<'profile'> & { readonly at: null }) | QueryOf<'predictions'>
-
-export const REDIRECTS_MAX = 8
 
 export function isLookup(query: Query): query is LookupQuery {
   return query.kind === 'predictions' || (query.kind === 'profile' && query.at === null)
@@ -44,7 +43,7 @@ export class LookupRequest implements WaitingLookup {
   take(status: number, body: Uint8Array): void {
     if (status !== REDIRECT) return this.listener.answered(status, body)
     this.redirects++
-    if (this.redirects >= REDIRECTS_MAX) {
+    if (this.redirects > FORWARD_HOPS_MAX) {
       return this.listener.answered(500, JSON.stringify({ error: FORWARDED_TOO_OFTEN }))
     }
     const { redirect } = JSON.parse(textOf(body)) as { redirect: string }

@@ -8,7 +8,7 @@ import { confirmedText, readForward, readRestored, readSplit } from '../identity
 import { LimnError } from '../protocol/errors.ts'
 import { isBusy, isUnavailable } from '../protocol/shard-messages.ts'
 import type { BatchResult, Command, ImportCommand } from '../protocol/shard-messages.ts'
-import { ownRecords, recordsOf } from '../replay/history.ts'
+import { copyOfRecord, ownRecords, recordsOf } from '../replay/history.ts'
 import type { HistoryReader, HistoryRecord } from '../replay/history.ts'
 import type { Background } from './background.ts'
 import { predictOf } from './turn.ts'
@@ -132,15 +132,15 @@ export class Commands {
   }
 
   private kindOf(sequence: number): number | null {
-    const bytes = this.history.record(sequence)
-    return bytes === null ? null : new RecordCursor().over(bytes).at(0).kind
+    const record = this.history.record(sequence)
+    return record === null ? null : new RecordCursor().over(record.bytes).at(record.offset).kind
   }
 
   private *start(row: number, sequence: number): Generator<void> {
     const { shard, shardCount, profiles } = this.turn.parts
-    const bytes = this.history.record(sequence)
-    if (bytes === null) throw lost(shard, sequence)
-    const cursor = new RecordCursor().over(bytes).at(0)
+    const begins = this.history.record(sequence)
+    if (begins === null) throw lost(shard, sequence)
+    const cursor = new RecordCursor().over(copyOfRecord(begins)).at(0)
     const source = profiles.keyOf(row)
     const renames = source.kind === KEY_KIND.rename
     const target = renames && cursor.kind === RECORD_KIND.restored ? source : targetOf(cursor)
@@ -190,10 +190,10 @@ export class Commands {
       count < SLICE_RECORDS_MAX &&
       writer.length < SLICE_BYTES_MAX
     ) {
-      const bytes = this.history.record(at.records[next])
-      if (bytes === null) throw lost(this.turn.parts.shard, at.records[next])
-      record.over(bytes).at(0)
-      writer.appendBytes(bytes, 0, record.byteLength)
+      const moved = this.history.record(at.records[next])
+      if (moved === null) throw lost(this.turn.parts.shard, at.records[next])
+      record.over(moved.bytes).at(moved.offset)
+      writer.appendBytes(moved.bytes, moved.offset, record.byteLength)
       next++
       count++
       yield

@@ -4,7 +4,7 @@ import { RecordCursor } from '../event/record-cursor.ts'
 import { sequenceOf } from '../identity/decide.ts'
 import { isUnavailable } from '../protocol/shard-messages.ts'
 import type { HealItem, HealMessage, ImportCommand } from '../protocol/shard-messages.ts'
-import type { HistoryReader } from '../replay/history.ts'
+import type { HistoryReader, HistoryRecord } from '../replay/history.ts'
 import type { Background } from './background.ts'
 import type { Batch } from './batch.ts'
 import type { Commands } from './commands.ts'
@@ -224,7 +224,7 @@ export class Healing {
     const key = profiles.keyOf(row)
     if (legacy === undefined || forward === null || key.kind !== KEY_KIND.user) return []
     const record = this.parts.history.record(decided)
-    const time = record === null ? 0 : new RecordCursor().over(record).at(0).arrivalTime
+    const time = record === null ? 0 : arrivalOf(record)
     const to = formatKey(forward)
     return [{ key: formatKey(key), sequence: decided, to, time, moved: legacy }]
   }
@@ -300,4 +300,8 @@ export class Healing {
   private ownerOf(key: string): number {
     return ownerOf(parseKey(key), this.turn.shardCount)
   }
+}
+
+function arrivalOf({ bytes, offset }: HistoryRecord): number {
+  return new RecordCursor().over(bytes).at(offset).arrivalTime
 }

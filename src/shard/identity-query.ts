@@ -48,16 +48,15 @@ export function* identityOf(
   const cursor = new RecordCursor()
   const trail: TrailEntry[] = []
   let next: string | null = null
-  for (const { sequence, bytes } of limit === 0 ? [] : history.walk(last)) {
-    yield
-    if (sequence >= before) continue
-    const entry = describe(cursor.over(bytes).at(0), { shard, sequence })
-    if (entry === null) continue
-    if (trail.length === limit) {
+  for (const { sequence, bytes, offset } of limit === 0 ? [] : history.walk(last)) {
+    const isAsked = sequence < before
+    const entry = isAsked ? describe(cursor.over(bytes).at(offset), { shard, sequence }) : null
+    if (entry !== null && trail.length === limit) {
       next = `${shard}:${sequence + 1}`
       break
     }
-    trail.push(entry)
+    if (entry !== null) trail.push(entry)
+    yield
   }
   const links = linksOf(state)
   const former = state.former.map(({ to, until }) => ({ id: formatKey(to), until: iso(until) }))
@@ -83,8 +82,9 @@ function linksOf({ links }: Identity): Record<string, unknown>[] {
 }
 
 function entryOf(history: HistoryReader, shard: number, sequence: number): TrailEntry | null {
-  const bytes = sequence < 0 ? null : history.record(sequence)
-  return bytes === null ? null : describe(new RecordCursor().over(bytes).at(0), { shard, sequence })
+  const record = sequence < 0 ? null : history.record(sequence)
+  if (record === null) return null
+  return describe(new RecordCursor().over(record.bytes).at(record.offset), { shard, sequence })
 }
 
 /** A record of identity in words; null of others, and of slices before a command's last. */

@@ -59,7 +59,8 @@ export class OldJoins {
     const cursor = new RecordCursor()
     const found: string[] = []
     for (const record of this.history.walk(this.turn.parts.profiles.lastSequence(row))) {
-      if (cursor.over(record.bytes).at(0).kind === RECORD_KIND.forward) found.push(cursor.name)
+      if (cursor.over(record.bytes).at(record.offset).kind === RECORD_KIND.forward)
+        found.push(cursor.name)
       if (record.sequence === sequence) return found
       if (record.sequence < sequence) break
     }
@@ -107,11 +108,12 @@ export class OldJoins {
     while (now.upTo < profiles.lastSequence(row)) {
       const last = profiles.lastSequence(row)
       for (const record of ownRecords(this.history.walk(last))) {
+        if (record !== null) {
+          if (record.sequence <= now.upTo) break
+          const id = idOf(cursor.over(record.bytes).at(record.offset))
+          if (id !== '') now.ids.add(id)
+        }
         yield
-        if (record === null) continue
-        if (record.sequence <= now.upTo) break
-        const id = idOf(cursor.over(record.bytes).at(0))
-        if (id !== '') now.ids.add(id)
       }
       now.upTo = last
     }

@@ -133,14 +133,15 @@ export class Queries {
     const events: string[] = []
     let next: string | null = null
     for (const record of ownRecords(history.walk(profiles.lastSequence(row)))) {
-      yield
-      if (record === null || record.sequence >= before) continue
-      if (cursor.over(record.bytes).at(0).kind !== RECORD_KIND.event) continue
-      if (events.length === query.limit) {
-        next = `${shard}:${record.sequence + 1}`
-        break
+      if (record !== null && record.sequence < before) {
+        const isEvent = cursor.over(record.bytes).at(record.offset).kind === RECORD_KIND.event
+        if (isEvent && events.length === query.limit) {
+          next = `${shard}:${record.sequence + 1}`
+          break
+        }
+        if (isEvent) events.push(eventText(cursor, `${shard}:${record.sequence}`))
       }
-      events.push(eventText(cursor, `${shard}:${record.sequence}`))
+      yield
     }
     const body = `{"events":[${events.join(',')}],"cursor":{"next":${JSON.stringify(next)}}}`
     return { status: 200, body }

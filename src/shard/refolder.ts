@@ -3,6 +3,7 @@ import { RecordCursor } from '../event/record-cursor.ts'
 import { ROW_MARK } from '../profile/compile.ts'
 import { Fold } from '../profile/fold.ts'
 import { ProfileStore } from '../profile/store.ts'
+import { copyOfRecord } from '../replay/history.ts'
 import type { HistoryReader } from '../replay/history.ts'
 import { collectDeferred, collectOwn, finish, foldCollected, isDeferred } from '../replay/refold.ts'
 import type { Collected, FoldTarget } from '../replay/refold.ts'
@@ -186,12 +187,12 @@ export class Refolder {
     const { history } = this.parts
     const cursor = new RecordCursor()
     const newer: Uint8Array[] = []
-    for (const { sequence, bytes } of history.walk(from)) {
-      if (sequence <= upTo) break
-      const { kind, flags } = cursor.over(bytes).at(0)
+    for (const record of history.walk(from)) {
+      if (record.sequence <= upTo) break
+      const { kind, flags } = cursor.over(record.bytes).at(record.offset)
       const folds = kind === RECORD_KIND.event || kind === RECORD_KIND.timer
       if (changesHistory(kind) || (folds && isDeferred(flags))) return -1
-      if (folds) newer.push(bytes)
+      if (folds) newer.push(copyOfRecord(record))
       yield
     }
     for (const bytes of newer.reverse()) {

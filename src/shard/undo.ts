@@ -95,9 +95,9 @@ export class Undo {
 
   /** Records that the first format moved do not say where they came under. */
   private isOfFirstFormat(sequence: number): boolean {
-    const bytes = sequence < 0 ? null : this.parts.history.record(sequence)
-    if (bytes === null) return false
-    const cursor = new RecordCursor().over(bytes).at(0)
+    const record = sequence < 0 ? null : this.parts.history.record(sequence)
+    if (record === null) return false
+    const cursor = new RecordCursor().over(record.bytes).at(record.offset)
     return cursor.kind === RECORD_KIND.forward && readForward(cursor.message).legacy
   }
 }

@@ -3,6 +3,7 @@
  * mended yet is an expected failure.
  */
 import { expect, test } from 'vitest'
+import { RENAMES_MAX } from '../../src/identity/limits.ts'
 import type { Message } from './messages.ts'
 import { Scenario } from './scenario.ts'
 
@@ -191,5 +192,25 @@ test('events that two shards took in are the same live and by time travel', asyn
   await scenario.world.scheduler.sleep(5)
   // Arrives later, at the shard that has the profile itself, and is applied first.
   scenario.post([scenario.track(user)], 0)
+  expect(await scenario.broken()).toEqual([])
+})
+
+test('a device of a user who was renamed as often as one may be is found', async () => {
+  const scenario = await Scenario.start()
+  const device = scenario.device(0)
+  const users = Array.from({ length: RENAMES_MAX + 1 }, (_, i) => scenario.user(i % 2))
+  const event = scenario.track(device)
+  await scenario.send(event, scenario.identify(device, users[0]))
+  for (let i = 1; i < users.length; i++) {
+    await scenario.send(scenario.alias(users[i - 1], users[i]))
+  }
+  const last = users[RENAMES_MAX]
+  const ask = { kind: 'profile', id: device, scope: 'all', minPosition: '' } as const
+  for (const at of [null, scenario.world.now()]) {
+    expect(await scenario.ask({ ...ask, at })).toMatchObject({ id: last })
+  }
+  const identity = { kind: 'identity', id: device, limit: 5, before: '' } as const
+  expect(await scenario.ask(identity)).toMatchObject({ profile: { id: last } })
+  expect(scenario.ownersOf([event])).toEqual([last])
   expect(await scenario.broken()).toEqual([])
 })

@@ -1,4 +1,5 @@
 import { DEFAULT_LIMITS } from '../../src/event/limits.ts'
+import { CACHED_BLOCKS } from '../../src/journal/block-cache.ts'
 import { ShardStore } from '../../src/journal/shard-store.ts'
 import type { FromShard } from '../../src/protocol/shard-messages.ts'
 import { ShardClient } from '../../src/router/client.ts'
@@ -278,7 +279,9 @@ export class World {
     const disk = this.disks[shard]
     const environment = new SimulatedEnvironment(disk, this.diskControl(shard, life))
     this.environments.set(life, environment)
-    const store = { shard, shardCount, deadLettersMax, deadLettersBytesMax }
+    // With one, whoever looks at a record after the next was read finds the memory used again.
+    const cachedBlocks = this.options.seed % 4 === 1 ? 1 : CACHED_BLOCKS
+    const store = { shard, shardCount, deadLettersMax, deadLettersBytesMax, cachedBlocks }
     const opened = ShardStore.over(environment, ENDLESS_ROOM, store)
     this.joins.forgetLost(shard, opened.nextSequence)
     return opened
