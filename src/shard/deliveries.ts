@@ -200,8 +200,8 @@ export class Deliveries {
     const { position: source, origins } = command
     const own = { name: command.from, message: splitText({ source, origins, to }) }
     const sequence = this.turn.appendOwn(RECORD_KIND.split, key, own)
-    if (to !== '') return this.turn.passCommand({ ...command, to }, batch)
     this.turn.noteGiven(row, origins)
+    if (to !== '') return this.turn.passCommand({ ...command, to }, batch)
     this.commands.beginOwed(row, sequence, { batch, record: 0, stage: 'apply', hops: 0 })
     this.tellFolded(row, batch)
   }

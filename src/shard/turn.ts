@@ -166,7 +166,7 @@ export class Turn {
     this.parts.whenFolded(applied, place.batch, () => this.scoreIfAsked(applied, place))
   }
 
-  /** The row gave away what came under these keys; what is still on its way here is theirs, too. */
+  /** The row gave away, or forgot, what came under these keys; what is still on its way here is theirs, too. */
   noteGiven(row: number, origins: readonly string[]): void {
     const now = this.parts.clock.now()
     for (const [other, { until }] of this.given) if (until < now) this.given.delete(other)
@@ -313,8 +313,9 @@ export class Turn {
     const { profiles } = this.parts
     const links = profiles.links(row)
     for (let i = links.length - 1; i >= 0; i--) if (cursor.isOrigin(links[i])) return
-    const name = formatKey(cursor.origin)
-    this.appendOwn(RECORD_KIND.linked, profiles.keyOf(row), { name })
+    const key = profiles.keyOf(row)
+    if (cursor.isOrigin(key)) return
+    this.appendOwn(RECORD_KIND.linked, key, { name: formatKey(cursor.origin) })
   }
 
   /**
