@@ -103,13 +103,14 @@ export function sequenceOf(position: string): number {
 
 /** Whether a slice is above everything that is journalled of what came from its source. */
 export function isNewSlice(
-  { links, givers = [] }: Pick<Identity, 'links' | 'givers'>,
+  { links, givers = [], heard = [] }: Pick<Identity, 'links' | 'givers' | 'heard'>,
   source: ProfileKey,
   command: { readonly position: string; readonly slice: number; readonly back: boolean },
 ): boolean {
   const { position, slice, back } = command
-  const known = (back ? givers : links).find((link) => sameKey(link, source))
-  if (known === undefined || known.source === '') return true
+  const from = back ? givers : [...heard, ...links]
+  const known = from.findLast((link) => link.source !== '' && sameKey(link, source))
+  if (known === undefined) return true
   const [had, has] = [sequenceOf(known.source), sequenceOf(position)]
   return has > had || (has === had && slice >= (known.slices ?? 1))
 }

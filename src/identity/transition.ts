@@ -40,6 +40,8 @@ export interface Identity {
   readonly cause?: string
   /** Profiles that gave records back after an undone join, and the newest command from each. */
   readonly givers?: readonly Link[]
+  /** Of ids that were given back, the newest command from each: it may be sent again. */
+  readonly heard?: readonly Link[]
   /** Who was given records back, with which command, and who was asked instead; newest last. */
   readonly splits?: readonly Split[]
   /**
@@ -144,7 +146,7 @@ function imported(state: Identity, from: ProfileKey, note: ImportNote, time: num
   }
   const folds = note.last && state.forward === null
   const command = note.legacy ? 'refoldHere' : 'refold'
-  return [{ ...state, links }, folds ? [command] : []]
+  return [withHeard({ ...state, links }, without(state.heard, [from])), folds ? [command] : []]
 }
 
 function linked(state: Identity, id: ProfileKey, time: number): Identity {
@@ -175,12 +177,23 @@ function givenBack({ forward }: Identity, { last }: ImportNote): readonly Identi
 function split(state: Identity, cursor: RecordCursor, sequence: number): Step {
   const { origins, source, to } = readSplit(cursor.message)
   const gone = origins.map(parseKey)
-  const links = state.links.filter((link) => !gone.some((key) => sameKey(link, key)))
+  const links = without(state.links, gone)
+  const heard = state.links.filter((link) => link.source !== '' && !links.includes(link))
   const others = (state.splits ?? []).filter(({ from }) => from !== cursor.name)
   const splits = [...others, { from: cursor.name, position: source, to }].slice(-SPLITS_MAX)
   // What it passes on, it only forgets the ids of.
-  if (to !== '') return [{ ...state, links, splits }, []]
-  return [{ ...state, links, splits, pending: [...state.pending, sequence] }, ['refold', 'send']]
+  const next = withHeard({ ...state, links, splits }, [...without(state.heard, heard), ...heard])
+  if (to !== '') return [next, []]
+  return [{ ...next, pending: [...state.pending, sequence] }, ['refold', 'send']]
+}
+
+function without(links: readonly Link[] = [], keys: readonly ProfileKey[]): readonly Link[] {
+  return links.filter((link) => !keys.some((key) => sameKey(link, key)))
+}
+
+function withHeard(state: Identity, heard: readonly Link[]): Identity {
+  if (heard.length === 0 && state.heard === undefined) return state
+  return { ...state, heard: heard.slice(-SPLITS_MAX) }
 }
 
 function restored(state: Identity, cursor: RecordCursor, sequence: number): Step {

@@ -169,6 +169,8 @@ export type ShardQuery =
 
 /** A profile that is forwarded is answered by the shard of its successor: the client asks again. */
 export const REDIRECT = 307
+/** Forwards that a look-up follows at most. Identity makes no more in a row. */
+export const REDIRECTS_MAX = 10
 
 /** What a look-up is about: a profile or a part of it, or its predictions. */
 export const LOOKUPS = ['all', 'traits', 'segments', 'machines', 'predictions'] as const

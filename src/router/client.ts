@@ -14,7 +14,6 @@ import type {
 } from '../protocol/shards.ts'
 import { emptyReply } from '../protocol/shards.ts'
 import { formatKey, ownerOf, parseKey } from '../event/profile-key.ts'
-import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
 import {
   FORWARDED_TOO_OFTEN,
   LookupRequest,
@@ -36,7 +35,7 @@ import type { ClockBase } from '../protocol/clock.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { LiveTopics } from './live-topics.ts'
 import { Overview } from './overview.ts'
-import { REDIRECT } from '../protocol/shard-messages.ts'
+import { REDIRECT, REDIRECTS_MAX } from '../protocol/shard-messages.ts'
 import { ShardWorker } from './shard-thread.ts'
 import type { SpawnShard } from './shard-thread.ts'
 
@@ -364,7 +363,7 @@ export class ShardClient implements Shards {
   /** Asks the shard of the id, and on where the profile is forwarded. */
   private async askOwner(query: Extract<ShardQuery, { id: string }>): Promise<QueryReply> {
     let asked = query
-    for (let redirects = 0; redirects <= FORWARD_HOPS_MAX; redirects++) {
+    for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
       const reply = await this.askShard(ownerOf(parseKey(asked.id), this.count), asked)
       if (reply.status !== REDIRECT) return reply
       asked = { ...asked, id: (JSON.parse(reply.body) as { redirect: string }).redirect }

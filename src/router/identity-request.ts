@@ -1,6 +1,6 @@
 import { ownerOf, parseKey } from '../event/profile-key.ts'
 import type { Query, QueryReply } from '../protocol/shards.ts'
-import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
+import { REDIRECTS_MAX } from '../protocol/shard-messages.ts'
 import { FORWARDED_TOO_OFTEN } from './lookup-request.ts'
 
 type IdentityQuery = Extract<Query, { kind: 'identity' }>
@@ -37,7 +37,7 @@ export class IdentityRequest {
     const path = [first.known.id]
     let root = first.known
     while (root.joined !== null) {
-      if (path.length > FORWARD_HOPS_MAX) {
+      if (path.length > REDIRECTS_MAX) {
         return { status: 500, body: JSON.stringify({ error: FORWARDED_TOO_OFTEN }) }
       }
       const { to } = root.joined

@@ -1,8 +1,7 @@
-import { FORWARD_HOPS_MAX } from '../identity/limits.ts'
 import type { ErrorValue, Query, QueryListener } from '../protocol/shards.ts'
 import { LOOKUPS } from '../protocol/shard-messages.ts'
 import type { ShardQuery } from '../protocol/shard-messages.ts'
-import { REDIRECT } from '../protocol/shard-messages.ts'
+import { REDIRECT, REDIRECTS_MAX } from '../protocol/shard-messages.ts'
 import type { WaitingLookup } from './lookup-channel.ts'
 
 type QueryOf<K extends Query['kind']> = Extract<Query, { kind: K }>
@@ -43,7 +42,7 @@ export class LookupRequest implements WaitingLookup {
   take(status: number, body: Uint8Array): void {
     if (status !== REDIRECT) return this.listener.answered(status, body)
     this.redirects++
-    if (this.redirects > FORWARD_HOPS_MAX) {
+    if (this.redirects > REDIRECTS_MAX) {
       return this.listener.answered(500, JSON.stringify({ error: FORWARDED_TOO_OFTEN }))
     }
     const { redirect } = JSON.parse(textOf(body)) as { redirect: string }

@@ -353,7 +353,7 @@ export class Turn {
     const { batch, record, ask = [], told = [] } = place
     if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return batch.duplicate(record)
     const now = [...told, ask[0]]
-    const rest = [...new Set([...this.knownBeside(ask[0], now), ...ask.slice(1)])]
+    const rest = [...this.knownBeside(ask[0], now), ...ask.slice(1)]
     const ends = rest.length === 0 || now.length >= ASKED_MAX
     const to = ends ? keyOfRecord(cursor) : parseKey(rest[0])
     const bytes = copyOf(cursor)
@@ -364,7 +364,7 @@ export class Turn {
 
   /**
    * Where else a repeat may be known that is not known at an id: where that went before, then where it
-   * goes. The latter is asked again, for by this way the event itself may be on its way there.
+   * goes. The latter is asked again, however often: by each of these ways the event itself may be going.
    */
   private knownBeside(id: string, told: readonly string[]): string[] {
     const { profiles } = this.parts

@@ -101,6 +101,26 @@ test('an alias that is sent again later is not taken for one of a device', async
   expect(await scenario.broken()).toEqual([])
 })
 
+test('a repeat does not overtake its event on a longer way, when the device has another user', async () => {
+  const scenario = await Scenario.start({ shards: 3 })
+  const device = scenario.device(0)
+  const [first, second, third] = [scenario.user(1), scenario.user(2), scenario.user(0)]
+  await scenario.send(scenario.track(device))
+  await scenario.send(scenario.identify(device, first))
+  await scenario.send(scenario.identify(device, second))
+  const event = scenario.track(device)
+  // On its way to the second user by way of the first, who is asked whether it is a repeat.
+  scenario.chances.peer = () => 1_000
+  scenario.post([event])
+  await scenario.world.scheduler.sleep(5)
+  scenario.chances.peer = () => 0.1
+  const login = scenario.identify(device, third, 2)
+  scenario.post([login], 2)
+  await scenario.until(() => login.inFlight === 0)
+  scenario.post([event], 2)
+  expect(await scenario.broken()).toEqual([])
+})
+
 test('the ids of a user who is renamed go along through a crash', async () => {
   const scenario = await Scenario.start()
   const [device, user, renamed] = [scenario.device(0), scenario.user(0), scenario.user(1)]

@@ -86,6 +86,26 @@ const MUTATIONS: readonly Mutation[] = [
     ],
     breaks: 'buffers',
   },
+  {
+    name: 'what is sent to be asked for has no place among what comes after it',
+    file: 'src/shard/turn.js',
+    edits: [
+      [
+        "this.passThrough(row, cursor);\n        const next = { ...place, hops: place.hops + 1, stage: 'ask', ask };",
+        "const next = { ...place, hops: place.hops + 1, stage: 'ask', ask };",
+      ],
+    ],
+    breaks: 'order of logins and what follows',
+  },
+  {
+    name: 'an id is linked when its join arrives, not with its first event',
+    file: 'src/shard/turn.js',
+    edits: [
+      ['this.noteOrigin(row, cursor);', ''],
+      ['this.noteOrigin(applied, cursor);', ''],
+    ],
+    breaks: 'events are where they belong',
+  },
 ]
 
 const { values: given } = parseArgs({
