@@ -59,6 +59,8 @@ export class Commands {
   private readonly putOff = new Map<number, number>()
   /** Rows with a command that another command waits for. */
   private readonly owed = new Set<number>()
+  /** Slices are put together in these, which are used again. */
+  private readonly writers: RecordWriter[] = []
   confirmed = 0
 
   constructor(turn: Turn, history: HistoryReader, background: Background) {
@@ -181,7 +183,7 @@ export class Commands {
     const at = this.underway.get(row)
     if (at === undefined || at === null) return
     if (!at.moves) return this.post(at, this.plainCommand(at, cursor))
-    const writer = new RecordWriter(1024)
+    const writer = this.writers.pop() ?? new RecordWriter(SLICE_BYTES_MAX)
     const record = new RecordCursor()
     let { next } = at
     let count = 0
@@ -198,10 +200,12 @@ export class Commands {
       count++
       yield
     }
+    const bytes = writer.take()
+    this.writers.push(writer)
     if (this.underway.get(row) !== at) return
     at.next = next
     const last = next === at.records.length
-    this.post(at, this.importCommand(at, { bytes: writer.take(), count, last }))
+    this.post(at, this.importCommand(at, { bytes, count, last }))
   }
 
   private importCommand(

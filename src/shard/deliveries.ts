@@ -28,6 +28,7 @@ export class Deliveries {
   private readonly commands: Commands
   private readonly refolder: Refolder
   private readonly healing: Healing
+  private readonly writer = new RecordWriter()
 
   constructor(
     turn: Turn,
@@ -102,9 +103,10 @@ export class Deliveries {
     this.turn.appendOwn(RECORD_KIND.import, key, { name: command.from, message })
   }
 
-  /** The records under their new key; each keeps the one that it came under. */
-  private moved({ bytes, count }: ImportCommand, key: ProfileKey): Uint8Array {
-    const writer = new RecordWriter(bytes.length + 64 * count + 64)
+  /** The records under their new key; each keeps the one that it came under. Valid until the next call. */
+  private moved({ bytes }: ImportCommand, key: ProfileKey): Uint8Array {
+    const { writer } = this
+    writer.truncate(0, 0)
     const keyBytes = new TextEncoder().encode(key.key)
     const hash = hashOf(key)
     const cursor = new RecordCursor().over(bytes)
@@ -114,7 +116,7 @@ export class Deliveries {
       moved.over(writer.bytes).at(at)
       moved.setFlags((moved.flags & ~RECORD_FLAG.late) | RECORD_FLAG.imported)
     }
-    return writer.take()
+    return writer.bytes
   }
 
   /** The profile was joined to another itself: what came goes on there, under a command of its own. */

@@ -364,7 +364,8 @@ export class Turn {
 
   /**
    * Where else a repeat may be known that is not known at an id: where that went before, then where it
-   * goes. The latter is asked again, however often: by each of these ways the event itself may be going.
+   * goes, or comes back to here. The latter is asked again, however often: by each of these ways the event
+   * itself may be going.
    */
   private knownBeside(id: string, told: readonly string[]): string[] {
     const { profiles } = this.parts
@@ -373,7 +374,8 @@ export class Turn {
     if (row < 0) return []
     const { forward, former } = profiles.identity(row)
     const before = this.askable(former, { told })
-    return forward === null ? before : [...before, formatKey(forward)]
+    if (forward !== null) return [...before, formatKey(forward)]
+    return before.length === 0 ? [] : [...before, id]
   }
 
   /** Sends one record to the shard of a key once this turn is durable, or takes it here. */
