@@ -182,15 +182,21 @@ export class Turn {
     this.given.set(row, { origins, until: given.until })
   }
 
-  /** Sends a record that was passed on back to its own key where that was given its records. */
+  /**
+   * Sends a record that was passed on back to its own key where that was given its records. Once: what
+   * comes again was joined again, by a join that is on its way here.
+   */
   private returnsGiven(cursor: RecordCursor, row: number, place: Place): boolean {
     if (place.hops === 0 || (cursor.flags & RECORD_FLAG.origin) === 0) return false
     const given = this.given.get(row)
     const { origin } = cursor
     if (given === undefined || !given.origins.has(formatKey(origin))) return false
-    if (given.until < this.parts.clock.now() || place.hops >= FORWARD_HOPS_MAX) return false
+    if (given.until < this.parts.clock.now()) return false
+    const { told = [] } = place
+    const giver = formatKey(this.parts.profiles.keyOf(row))
+    if (told.includes(giver)) return false
     if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return false
-    const next = { ...place, hops: place.hops + 1, stage: 'apply' } as const
+    const next = { ...place, hops: 1, stage: 'apply', told: [...told, giver] } as const
     this.relay(rekeyed(cursor, origin), origin, next)
     return true
   }
