@@ -80,6 +80,8 @@ export type PeerMessage =
       readonly ask: readonly string[]
       /** Those that were asked already and do not know it. */
       readonly told: readonly string[]
+      /** Profiles that have sent it back to its own key. */
+      readonly returned: readonly string[]
     }
   | Command
   | HealMessage

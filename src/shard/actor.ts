@@ -314,8 +314,8 @@ export class ShardActor {
     const answer = (result: BatchResult): void => this.peers.answer(from, message.id, result)
     const batch = new Batch(count, message.predict, answer)
     if (message.type === 'records') {
-      const { stage, hops, join, ask, told } = message
-      const place = { batch, stage, hops, ask, told, ...(join === null ? {} : { join }) }
+      const { stage, hops, join, ask, told, returned } = message
+      const place = { batch, stage, hops, ask, told, returned, ...(join === null ? {} : { join }) }
       return this.turn.applyRecords(message.bytes, place)
     }
     this.turn.addBatch(batch)
@@ -385,6 +385,7 @@ export class ShardActor {
       join: null,
       ask: [],
       told: [],
+      returned: [],
     } as const
     this.peers.post(part.shard, message, part.done)
   }

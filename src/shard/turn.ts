@@ -65,6 +65,8 @@ export interface Place {
   readonly ask?: readonly string[]
   /** Those that were asked and do not. */
   readonly told?: readonly string[]
+  /** Those that have sent it back to its own key. */
+  readonly returned?: readonly string[]
 }
 
 /** A record of the shard's own making, but for its kind and key. */
@@ -192,11 +194,11 @@ export class Turn {
     const { origin } = cursor
     if (given === undefined || !given.origins.has(formatKey(origin))) return false
     if (given.until < this.parts.clock.now()) return false
-    const { told = [] } = place
+    const { returned = [] } = place
     const giver = formatKey(this.parts.profiles.keyOf(row))
-    if (told.includes(giver)) return false
+    if (returned.includes(giver)) return false
     if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return false
-    const next = { ...place, hops: 1, stage: 'apply', told: [...told, giver] } as const
+    const next = { ...place, hops: 1, stage: 'apply', returned: [...returned, giver] } as const
     this.relay(rekeyed(cursor, origin), origin, next)
     return true
   }
@@ -356,7 +358,7 @@ export class Turn {
    * earlier one must be known there, and goes on to the present one only where it is not.
    */
   private askAround(cursor: RecordCursor, place: Place): void {
-    const { batch, record, ask = [], told = [] } = place
+    const { batch, record, ask = [], told = [], returned = [] } = place
     if (this.knows(cursor.messageHashLow, cursor.messageHashHigh)) return batch.duplicate(record)
     const now = [...told, ask[0]]
     const rest = [...this.knownBeside(ask[0], now), ...ask.slice(1)]
@@ -364,8 +366,9 @@ export class Turn {
     const to = ends ? keyOfRecord(cursor) : parseKey(rest[0])
     const bytes = copyOf(cursor)
     const hops = place.hops + 1
-    if (ends) this.relay(bytes, to, { batch, record, stage: 'apply', hops: 1, told: now })
-    else this.relay(bytes, to, { batch, record, stage: 'ask', ask: rest, told: now, hops })
+    const next = { batch, record, told: now, returned }
+    if (ends) this.relay(bytes, to, { ...next, stage: 'apply', hops: 1 })
+    else this.relay(bytes, to, { ...next, stage: 'ask', ask: rest, hops })
   }
 
   /**
@@ -393,12 +396,12 @@ export class Turn {
     if (owner === this.parts.shard) {
       return this.takeRecord(new RecordCursor().over(bytes).at(0), place)
     }
-    const { stage, hops, join = null, ask = [], told = [] } = place
+    const { stage, hops, join = null, ask = [], told = [], returned = [] } = place
     const predict = predictOf(place)
     place.batch.hold()
     this.outbox.push(() => {
       const head = { type: 'records', id: 0, bytes, count: 1, predict } as const
-      const message: PeerMessage = { ...head, stage, hops, join, ask, told }
+      const message: PeerMessage = { ...head, stage, hops, join, ask, told, returned }
       this.parts.post(owner, message, (result) => {
         place.batch.adopt(place.record, result)
         place.batch.release()
