@@ -3,7 +3,7 @@
  * built product and runs seeds over it: each must be found. A fault whose place is not there any more
  * is told too, so that the list stays true.
  *
- * `npm run test:mutations [-- --seeds 1..40] [--only <name>]`
+ * `npm run test:mutations [-- --seeds 1..60] [--only <name>]`
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -109,7 +109,7 @@ const MUTATIONS: readonly Mutation[] = [
 ]
 
 const { values: given } = parseArgs({
-  options: { seeds: { type: 'string', default: '1..40' }, only: { type: 'string' } },
+  options: { seeds: { type: 'string', default: '1..60' }, only: { type: 'string' } },
 })
 
 function say(text: string): void {
